@@ -1,0 +1,63 @@
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+)
+
+// An Event is something that can happen to a virtual router.
+type Event interface{ event() }
+
+type (
+	// Start is the Startup event of RFC 9568 section 6.4.1.
+	Start struct{}
+	// Stop is the Shutdown event: the router is removed or the process ends.
+	Stop struct{}
+	// Received is an advert that passed Admit.
+	Received struct {
+		From   netip.Addr // IP source
+		Packet Packet
+	}
+	// Expired means that the armed timer ran out: Active_Down_Timer in Backup, Adver_Timer in Master.
+	Expired struct{}
+	// Overslept replaces Expired for a master whose timer was served later than the other routers wait before one of them takes
+	// over: the process was stopped or starved, and there may be a new master by now.
+	Overslept struct{}
+	// SetPriority gives the effective priority, 1 to 255.
+	SetPriority struct{ Priority uint8 }
+	// SetFault says whether something forbids the router to take part: its link is down, its addresses cannot be held, …
+	SetFault struct{ Fault bool }
+	// SetSource gives the address from which adverts are sent now.
+	SetSource struct{ Source netip.Addr }
+)
+
+func (Start) event()       {}
+func (Stop) event()        {}
+func (Received) event()    {}
+func (Expired) event()     {}
+func (Overslept) event()   {}
+func (SetPriority) event() {}
+func (SetFault) event()    {}
+func (SetSource) event()   {}
+
+// An Action is something that a virtual router asks for.
+type Action interface{ action() }
+
+type (
+	// Send asks for one advert with this priority, now.
+	Send struct{ Priority uint8 }
+	// Arm sets the router's only timer to run out after After, in place of what it was set to.
+	Arm struct{ After time.Duration }
+	// Disarm cancels the timer.
+	Disarm struct{}
+	// Hold makes the virtual addresses present (On) or absent. It takes effect after the actions before it and may take its time.
+	Hold struct{ On bool }
+	// AnnounceAddresses tells the segment by gratuitous ARP where the addresses are. It follows the Hold before it.
+	AnnounceAddresses struct{}
+)
+
+func (Send) action()              {}
+func (Arm) action()               {}
+func (Disarm) action()            {}
+func (Hold) action()              {}
+func (AnnounceAddresses) action() {}

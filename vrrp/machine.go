@@ -1,0 +1,241 @@
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Role is what a virtual router does at the moment.
+type Role uint8
+
+// The roles of RFC 9568 section 6.4 under the names that operators use, and Fault for a router that may not take part.
+const (
+	Init Role = iota
+	Backup
+	Master
+	Fault
+)
+
+// String returns the role as logs and status show it.
+func (r Role) String() string {
+	switch r {
+	case Init:
+		return "init"
+	case Backup:
+		return "backup"
+	case Master:
+		return "master"
+	case Fault:
+		return "fault"
+	}
+	return fmt.Sprintf("role %d", uint8(r))
+}
+
+// MarshalText makes Role a word in JSON.
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (r *Role) UnmarshalText(b []byte) error {
+	for _, known := range []Role{Init, Backup, Master, Fault} {
+		if known.String() == string(b) {
+			*r = known
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not a role", b)
+}
+
+// State is everything the protocol remembers between two events. It is comparable.
+type State struct {
+	Role           Role
+	Listening      bool          // Master only: overslept, and silent until one interval has shown that nobody took over
+	Priority       uint8         // effective; PriorityOwner makes the router the owner
+	MasterInterval time.Duration // learned from the current master (Active_Adver_Interval)
+	Master         netip.Addr    // who advertised last; ourselves in Master; zero when unknown
+	Source         netip.Addr    // where our adverts come from
+}
+
+// NewState returns the state of a router that was not started yet.
+func NewState(c *Config) State {
+	return State{Role: Init, Priority: c.Priority, MasterInterval: c.AdvertInterval, Source: c.Source}
+}
+
+// Step returns the state that follows st when ev happens, and what must be done about it, in order. It is a pure function.
+// The rows T01-T15 named below are those of RFC 9568 section 6.4, in the order of the text.
+func Step(c *Config, st State, ev Event) (State, []Action) {
+	switch ev := ev.(type) {
+	case SetPriority:
+		st.Priority = ev.Priority
+		return st, nil
+	case SetSource:
+		if st.Role == Master {
+			st.Master = ev.Source
+		}
+		st.Source = ev.Source
+		return st, nil
+	case SetFault:
+		return stepFault(c, st, ev.Fault)
+	}
+	switch st.Role {
+	case Init:
+		return stepInit(c, st, ev)
+	case Backup:
+		return stepBackup(c, st, ev)
+	case Master:
+		return stepMaster(c, st, ev)
+	case Fault:
+		return stepFaulted(st, ev)
+	}
+	panic(fmt.Sprintf("vrrp: role %d does not exist", st.Role))
+}
+
+// stepInit knows one event: T03 ignores all others.
+func stepInit(c *Config, st State, ev Event) (State, []Action) {
+	if _, ok := ev.(Start); ok {
+		return begin(c, st)
+	}
+	return st, nil
+}
+
+// begin is Startup: T01 for the owner, T02 for everybody else. A backup first lets go of what an earlier process left behind.
+func begin(c *Config, st State) (State, []Action) {
+	st.MasterInterval = c.AdvertInterval
+	if st.Priority == PriorityOwner {
+		return becomeMaster(c, st)
+	}
+	st.Role, st.Master = Backup, netip.Addr{}
+	return st, []Action{Hold{On: false}, Arm{DownInterval(c, st)}}
+}
+
+// becomeMaster is the common part of T01 and T06: the advert comes first, so that rivals stop; then the addresses; then the
+// announcement, which needs them (RFC 9568 section 8.1.2).
+func becomeMaster(c *Config, st State) (State, []Action) {
+	st.Role, st.Listening, st.Master = Master, false, st.Source
+	return st, []Action{Send{st.Priority}, Hold{On: true}, AnnounceAddresses{}, Arm{c.AdvertInterval}}
+}
+
+func stepBackup(c *Config, st State, ev Event) (State, []Action) {
+	switch ev := ev.(type) {
+	case Stop: // T05: nothing is sent
+		st.Role, st.Master = Init, netip.Addr{}
+		return st, []Action{Disarm{}}
+	case Expired: // T06
+		return becomeMaster(c, st)
+	case Received:
+		return backupReceives(c, st, ev)
+	}
+	return st, nil
+}
+
+func backupReceives(c *Config, st State, ev Received) (State, []Action) {
+	p := ev.Packet
+	switch {
+	case p.Priority == PriorityResign: // T07: its interval is not learned
+		return st, []Action{Arm{Skew(c, st)}}
+	case p.Priority >= st.Priority || (c.NoPreempt && st.Priority != PriorityOwner): // T08
+		return obey(c, st, ev)
+	default: // T09: the timer runs on
+		return st, nil
+	}
+}
+
+// obey takes over the sender's interval and waits for its next advert: T08, and the second half of T14.
+func obey(c *Config, st State, ev Received) (State, []Action) {
+	st.Role, st.Listening, st.Master = Backup, false, ev.From
+	if c.Version == V3 { // a version 2 master has our interval, or Admit refused it
+		st.MasterInterval = ev.Packet.Interval
+	}
+	return st, []Action{Arm{DownInterval(c, st)}}
+}
+
+func stepMaster(c *Config, st State, ev Event) (State, []Action) {
+	switch ev := ev.(type) {
+	case Stop: // T11
+		st.Role, st.Listening, st.Master = Init, false, netip.Addr{}
+		return st, []Action{Disarm{}, Send{PriorityResign}, Hold{On: false}}
+	case Expired: // T12
+		if st.Listening {
+			return becomeMaster(c, st)
+		}
+		return st, []Action{Send{st.Priority}, Arm{c.AdvertInterval}}
+	case Overslept:
+		st.Listening = true
+		return st, []Action{Arm{c.AdvertInterval + Skew(c, st)}}
+	case Received:
+		return masterReceives(c, st, ev)
+	}
+	return st, nil
+}
+
+func masterReceives(c *Config, st State, ev Received) (State, []Action) {
+	p := ev.Packet
+	if st.Listening {
+		return listenerReceives(c, st, ev)
+	}
+	switch {
+	case p.Priority == PriorityResign: // T13
+		return st, []Action{Send{st.Priority}, Arm{c.AdvertInterval}}
+	case p.Priority > st.Priority || (p.Priority == st.Priority && st.Source.Less(ev.From)): // T14
+		return yield(c, st, ev)
+	default: // T15, and the addresses are announced again: whoever sent this may have done so for itself
+		return st, []Action{Send{st.Priority}, AnnounceAddresses{}}
+	}
+}
+
+// yield is T14: the sender is the better master. The last advert is ours to add, see Config.QuietYield.
+func yield(c *Config, st State, ev Received) (State, []Action) {
+	var last []Action
+	if !c.QuietYield {
+		last = []Action{Send{st.Priority}}
+	}
+	st, arm := obey(c, st, ev)
+	return st, append(append(last, Hold{On: false}), arm...)
+}
+
+// listenerReceives is a master that overslept and now learns of another one: it took over in good faith and is healthy, so it
+// keeps its place, and what its priority means is decided as for any backup.
+func listenerReceives(c *Config, st State, ev Received) (State, []Action) {
+	if ev.Packet.Priority == PriorityResign {
+		return st, nil
+	}
+	st, arm := obey(c, st, ev)
+	return st, append([]Action{Hold{On: false}}, arm...)
+}
+
+// stepFaulted waits for the fault to end; stepFault does that.
+func stepFaulted(st State, ev Event) (State, []Action) {
+	if _, ok := ev.(Stop); ok {
+		st.Role = Init
+	}
+	return st, nil
+}
+
+// stepFault enters and leaves Fault. A master resigns, so that its successor need not wait for silence.
+func stepFault(c *Config, st State, fault bool) (State, []Action) {
+	switch {
+	case fault && st.Role == Master:
+		st.Role, st.Listening, st.Master = Fault, false, netip.Addr{}
+		return st, []Action{Disarm{}, Send{PriorityResign}, Hold{On: false}}
+	case fault && st.Role != Fault:
+		st.Role, st.Master = Fault, netip.Addr{}
+		return st, []Action{Disarm{}, Hold{On: false}}
+	case !fault && st.Role == Fault:
+		return begin(c, st)
+	}
+	return st, nil
+}
+
+// Skew is Skew_Time: the higher the priority, the sooner a backup acts. RFC 9568 section 6.1; RFC 3768 section 6.1 for version 2.
+func Skew(c *Config, st State) time.Duration {
+	unit := st.MasterInterval
+	if c.Version == V2 {
+		unit = time.Second
+	}
+	return time.Duration(256-int(st.Priority)) * unit / 256
+}
+
+// DownInterval is Active_Down_Interval: how long a backup waits for an advert before it takes over.
+func DownInterval(c *Config, st State) time.Duration {
+	return 3*st.MasterInterval + Skew(c, st)
+}
