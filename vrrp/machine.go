@@ -50,6 +50,7 @@ func (r *Role) UnmarshalText(b []byte) error {
 type State struct {
 	Role           Role
 	Listening      bool          // Master only: overslept, and silent until one interval has shown that nobody took over
+	Resigned       bool          // Backup only: a priority 0 was heard, and nobody's advert since
 	Priority       uint8         // effective; PriorityOwner makes the router the owner
 	MasterInterval time.Duration // learned from the current master (Active_Adver_Interval)
 	Master         netip.Addr    // who advertised last; ourselves in Master; zero when unknown
@@ -111,14 +112,15 @@ func begin(c *Config, st State) (State, []Action) {
 // becomeMaster is the common part of T01 and T06: the advert comes first, so that rivals stop; then the addresses; then the
 // announcement, which needs them (RFC 9568 section 8.1.2).
 func becomeMaster(c *Config, st State) (State, []Action) {
-	st.Role, st.Listening, st.Master = Master, false, st.Source
+	st.Role, st.Listening, st.Resigned, st.Master = Master, false, false, st.Source
+	st.MasterInterval = c.AdvertInterval // we are the current master; a learned interval is for backups only
 	return st, []Action{Send{st.Priority}, Hold{On: true}, AnnounceAddresses{}, Arm{c.AdvertInterval}}
 }
 
 func stepBackup(c *Config, st State, ev Event) (State, []Action) {
 	switch ev := ev.(type) {
 	case Stop: // T05: nothing is sent
-		st.Role, st.Master = Init, netip.Addr{}
+		st.Role, st.Resigned, st.Master = Init, false, netip.Addr{}
 		return st, []Action{Disarm{}}
 	case Expired: // T06
 		return becomeMaster(c, st)
@@ -132,6 +134,7 @@ func backupReceives(c *Config, st State, ev Received) (State, []Action) {
 	p := ev.Packet
 	switch {
 	case p.Priority == PriorityResign: // T07: its interval is not learned
+		st.Resigned = true
 		return st, []Action{Arm{Skew(c, st)}}
 	case p.Priority >= st.Priority || (c.NoPreempt && st.Priority != PriorityOwner): // T08
 		return obey(c, st, ev)
@@ -142,7 +145,7 @@ func backupReceives(c *Config, st State, ev Received) (State, []Action) {
 
 // obey takes over the sender's interval and waits for its next advert: T08, and the second half of T14.
 func obey(c *Config, st State, ev Received) (State, []Action) {
-	st.Role, st.Listening, st.Master = Backup, false, ev.From
+	st.Role, st.Listening, st.Resigned, st.Master = Backup, false, false, ev.From
 	if c.Version == V3 { // a version 2 master has our interval, or Admit refused it
 		st.MasterInterval = ev.Packet.Interval
 	}
@@ -218,7 +221,7 @@ func stepFault(c *Config, st State, fault bool) (State, []Action) {
 		st.Role, st.Listening, st.Master = Fault, false, netip.Addr{}
 		return st, []Action{Disarm{}, Send{PriorityResign}, Hold{On: false}}
 	case fault && st.Role != Fault:
-		st.Role, st.Master = Fault, netip.Addr{}
+		st.Role, st.Resigned, st.Master = Fault, false, netip.Addr{}
 		return st, []Action{Disarm{}, Hold{On: false}}
 	case !fault && st.Role == Fault:
 		return begin(c, st)

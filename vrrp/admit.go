@@ -1,0 +1,139 @@
+package vrrp
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// An Advert is a parsed packet with what its IP header said.
+type Advert struct {
+	From   netip.Addr // IP source
+	To     netip.Addr // IP destination
+	TTL    int
+	Packet Packet
+}
+
+// Admit makes the checks of RFC 9568 section 7.1 and RFC 3768 section 7.1 that need the router's configuration, and those of unicast
+// operation, which no RFC has. Source is where our own adverts come from; the zero Addr when that is not known. The error is
+// a Reason. The caller has found c by the receiving interface and the VRID.
+func Admit(c *Config, source netip.Addr, a Advert) error {
+	switch {
+	case a.To.IsMulticast() && a.TTL != TTL: // a unicast peer may be some hops away
+		return DropTTL
+	case a.Packet.Version != c.Version:
+		return DropVersion
+	case a.Packet.VRID != c.VRID:
+		return DropVRID
+	case a.From == source: // the machine would answer itself without end
+		return DropOwn
+	case a.To.IsMulticast() && c.Unicast():
+		return DropMulticast
+	case !a.To.IsMulticast() && !c.Unicast():
+		return DropUnicast
+	case c.Unicast() && !slices.Contains(c.Peers, a.From):
+		return DropPeer
+	}
+	if c.Version == V2 {
+		return admitV2(c, a.Packet)
+	}
+	if !formAdmitted(c, a) {
+		return DropForm
+	}
+	return nil
+}
+
+// admitV2 makes the checks that only version 2 has. Its interval is not learned, so that two intervals would be two masters.
+func admitV2(c *Config, p Packet) error {
+	authType, password := c.authentication()
+	switch {
+	case p.AuthType != authType:
+		return DropAuthType
+	case authType == AuthSimple && subtle.ConstantTimeCompare(p.Password[:], password[:]) != 1:
+		return DropPassword
+	case p.Interval != c.AdvertInterval:
+		return DropInterval
+	}
+	return nil
+}
+
+// formAdmitted reports whether the checksum is right under the configured form. ParsePacket names the first form that matches; for
+// one pair of addresses in 65,535 the pseudo-header adds nothing, and the form message matches too.
+func formAdmitted(c *Config, a Advert) bool {
+	switch c.Checksum {
+	case FormAuto, a.Packet.Form:
+		return true
+	case FormMessage:
+		n := messageLen(V3, len(a.Packet.Addresses))
+		return a.Packet.Form == FormPseudoHeader && fold(pseudoSum(a.From, a.To, n)) == 0xffff
+	}
+	return false
+}
+
+// Differences returns in words what an admitted advert says that our configuration does not, and that is no reason to drop it: the
+// interval, the set of addresses, and priorities that leave the election to the addresses. RFC 9568 sections 7.1 and 8.3.2 want these
+// logged at a limited rate. It is nil, without allocation, for an advert of a router that is configured alike.
+func Differences(c *Config, a Advert) []string {
+	var out []string
+	p := a.Packet
+	if p.Interval != c.AdvertInterval {
+		out = append(out, fmt.Sprintf("advertises every %s, we every %s", p.Interval, c.AdvertInterval))
+	}
+	if p.Priority == PriorityOwner && c.Priority == PriorityOwner {
+		out = append(out, "two routers have priority 255: only one can own the addresses")
+	} else if p.Priority == c.Priority {
+		out = append(out, fmt.Sprintf("has our priority %d: the higher address decides", p.Priority))
+	}
+	if !sameOrder(c, p.Addresses) {
+		out = append(out, setDifferences(c.Advertised(), p.Addresses)...)
+	}
+	return out
+}
+
+// sameOrder reports whether theirs is what c advertises, in that order: the usual case, decided without allocation.
+func sameOrder(c *Config, theirs []netip.Addr) bool {
+	i := 0
+	for _, a := range c.Addresses {
+		if a.Excluded {
+			continue
+		}
+		if i >= len(theirs) || theirs[i] != a.Prefix.Addr() {
+			return false
+		}
+		i++
+	}
+	return i == len(theirs)
+}
+
+// setDifferences compares without regard to order.
+func setDifferences(ours, theirs []netip.Addr) []string {
+	var out []string
+	if extra := without(theirs, ours); len(extra) > 0 {
+		out = append(out, "advertises addresses that we do not have: "+join(extra))
+	}
+	if missing := without(ours, theirs); len(missing) > 0 {
+		out = append(out, "does not advertise our addresses: "+join(missing))
+	}
+	return out
+}
+
+// without returns the elements of a that are not in b.
+func without(a, b []netip.Addr) []netip.Addr {
+	var out []netip.Addr
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func join(addrs []netip.Addr) string {
+	words := make([]string, len(addrs))
+	for i, a := range addrs {
+		words[i] = a.String()
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,229 @@
+package vrrp
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+)
+
+// Sizes and constants of the wire, RFC 9568 section 5.2 and RFC 3768 section 5.3; all sizes in bytes.
+const (
+	// Protocol is the IP protocol number of VRRP.
+	Protocol = 112
+	// TTL is what every multicast advert is sent with, and must arrive with, RFC 9568 section 5.1.1.3.
+	TTL = 255
+	// MaxPacket4 is the longest message that ParsePacket accepts over IPv4: 255 addresses, and the version 2 authentication data.
+	MaxPacket4 = headerLen + 4*MaxAddresses + authLen
+
+	headerLen     = 8
+	authLen       = 8  // authentication data of version 2, always present
+	hmacLen       = 28 // trailer of keepalived 2.4, draft-cassen-vrrp-auth-hmac
+	ipv4HeaderLen = 20
+	ethernetMin   = 46 // shortest payload of an Ethernet frame; shorter ones are padded to it
+	typeAdvert    = 1  // ADVERTISEMENT, the only type
+)
+
+// Authentication types of version 2, RFC 2338 section 5.3.6.
+const (
+	AuthNone   = 0
+	AuthSimple = 1
+)
+
+// A Packet is one VRRP advertisement.
+type Packet struct {
+	Version   Version
+	VRID      uint8
+	Priority  uint8
+	Interval  time.Duration // V3: multiple of 10 ms, below 40.96 s; V2: whole seconds, below 256
+	Addresses []netip.Addr  // IPv4, at most MaxAddresses
+	Form      Form          // parsed: the form that matched; sent: the form to use, FormAuto meaning FormPseudoHeader. V2: FormMessage
+	AuthType  uint8         // V2 only
+	Password  [8]byte       // V2 only: the authentication data, whatever AuthType
+}
+
+// NewPacket returns the advert of c with the given priority. The caller sets Form when it has learned what a peer uses.
+func NewPacket(c *Config, priority uint8) Packet {
+	p := Packet{
+		Version:   c.Version,
+		VRID:      c.VRID,
+		Priority:  priority,
+		Interval:  c.AdvertInterval,
+		Addresses: c.Advertised(),
+		Form:      c.Checksum,
+	}
+	if c.Version == V2 {
+		p.Form = FormMessage
+		p.AuthType, p.Password = c.authentication()
+	}
+	return p
+}
+
+// authentication returns the type and the zero-filled data that version 2 adverts of c carry.
+func (c *Config) authentication() (authType uint8, password [MaxPassword]byte) {
+	if c.Password == "" {
+		return AuthNone, password
+	}
+	copy(password[:], c.Password)
+	return AuthSimple, password
+}
+
+// ParsePacket reads the VRRP message b, which came without its IP header from src to dst. It makes the checks of RFC 9568 section
+// 7.1 that need no configuration, in that order; a failed one is returned as its Reason. The Packet does not refer to b.
+func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
+	if !src.Is4() || !dst.Is4() {
+		return Packet{}, DropFamily
+	}
+	msg, err := message(b)
+	if err != nil {
+		return Packet{}, err
+	}
+	form, ok := matchForm(msg, src, dst)
+	if !ok {
+		return Packet{}, DropChecksum
+	}
+	p := decode(msg)
+	p.Form = form
+	switch {
+	case len(p.Addresses) == 0:
+		return Packet{}, DropCount
+	case p.Interval == 0:
+		return Packet{}, DropIntervalZero
+	}
+	return p, nil
+}
+
+// message checks version, type and length, and returns b without the padding of a short Ethernet frame.
+func message(b []byte) ([]byte, error) {
+	if len(b) < headerLen {
+		return nil, DropLength
+	}
+	if v := Version(b[0] >> 4); v != V2 && v != V3 {
+		return nil, DropVersion
+	}
+	if b[0]&0xf != typeAdvert {
+		return nil, DropType
+	}
+	want := messageLen(Version(b[0]>>4), int(b[3]))
+	switch extra := len(b) - want; {
+	case extra == 0:
+		return b, nil
+	case extra == hmacLen:
+		return nil, DropHMAC
+	case extra > 0 && padded(len(b), extra):
+		return b[:want], nil
+	}
+	return nil, DropLength
+}
+
+// padded reports whether the last extra bytes of a message of n can be what a sender adds to fill an Ethernet frame and wrongly
+// counts in the IP header. Frames end at 46 bytes of payload, or at 42 when the sender counted a VLAN tag: 2 more than a multiple of 4.
+func padded(n, extra int) bool {
+	return ipv4HeaderLen+n <= ethernetMin && extra%4 == 2
+}
+
+// messageLen returns the length of a message with count IPv4 addresses.
+func messageLen(v Version, count int) int {
+	n := headerLen + 4*count
+	if v == V2 {
+		n += authLen
+	}
+	return n
+}
+
+// decode reads the fields of a message whose length is right. The four reserved bits of version 3 are never looked at.
+func decode(msg []byte) Packet {
+	p := Packet{Version: Version(msg[0] >> 4), VRID: msg[1], Priority: msg[2]}
+	if p.Version == V2 {
+		p.AuthType = msg[4]
+		p.Interval = time.Duration(msg[5]) * time.Second
+		copy(p.Password[:], msg[len(msg)-authLen:])
+	} else {
+		p.Interval = time.Duration(binary.BigEndian.Uint16(msg[4:])&0xfff) * MinAdvertInterval
+	}
+	if count := int(msg[3]); count > 0 {
+		p.Addresses = make([]netip.Addr, count)
+		for i := range p.Addresses {
+			p.Addresses[i] = netip.AddrFrom4([4]byte(msg[headerLen+4*i:]))
+		}
+	}
+	return p
+}
+
+// Marshal returns the message to send from src to dst, both IPv4, without an IP header.
+func (p Packet) Marshal(src, dst netip.Addr) []byte {
+	return p.Append(make([]byte, 0, messageLen(p.Version, len(p.Addresses))), src, dst)
+}
+
+// Append appends the message to send from src to dst to b, as Marshal makes it. It allocates nothing when b has the room.
+// Fields out of the range that Packet names are cut to the width that the wire has.
+func (p Packet) Append(b []byte, src, dst netip.Addr) []byte {
+	start := len(b)
+	b = append(b, byte(p.Version)<<4|typeAdvert, p.VRID, p.Priority, byte(len(p.Addresses)))
+	if p.Version == V2 {
+		b = append(b, p.AuthType, byte(p.Interval/time.Second))
+	} else {
+		b = binary.BigEndian.AppendUint16(b, uint16(p.Interval/MinAdvertInterval)&0xfff)
+	}
+	b = append(b, 0, 0) // checksum
+	for _, a := range p.Addresses {
+		a4 := a.As4()
+		b = append(b, a4[:]...)
+	}
+	if p.Version == V2 {
+		b = append(b, p.Password[:]...)
+	}
+	msg := b[start:]
+	binary.BigEndian.PutUint16(msg[6:], ^fold(sum(msg)+p.pseudo(len(msg), src, dst)))
+	return b
+}
+
+// pseudo returns what the packet's checksum form adds to the sum of a message of n bytes.
+func (p Packet) pseudo(n int, src, dst netip.Addr) uint32 {
+	switch {
+	case p.Version == V2 || p.Form == FormMessage:
+		return 0
+	case p.Form == FormOldUnicast:
+		return pseudoSum(src, Group4, n)
+	}
+	return pseudoSum(src, dst, n)
+}
+
+// matchForm returns the first form under which the checksum of msg is right.
+func matchForm(msg []byte, src, dst netip.Addr) (Form, bool) {
+	s, n := sum(msg), len(msg)
+	right := func(pseudo uint32) bool { return fold(s+pseudo) == 0xffff }
+	switch {
+	case Version(msg[0]>>4) == V2:
+		return FormMessage, right(0)
+	case right(pseudoSum(src, dst, n)):
+		return FormPseudoHeader, true
+	case right(0):
+		return FormMessage, true
+	case !dst.IsMulticast() && right(pseudoSum(src, Group4, n)):
+		return FormOldUnicast, true
+	}
+	return FormAuto, false
+}
+
+// sum adds the big-endian 16-bit words of b, whose length is even and at most MaxPacket4: 32 bits cannot overflow (RFC 1071).
+func sum(b []byte) uint32 {
+	var s uint32
+	for i := 0; i+1 < len(b); i += 2 {
+		s += uint32(binary.BigEndian.Uint16(b[i:]))
+	}
+	return s
+}
+
+// pseudoSum is the sum of the IPv4 pseudo-header: source, destination, protocol, and n, the length of the message.
+func pseudoSum(src, dst netip.Addr, n int) uint32 {
+	s4, d4 := src.As4(), dst.As4()
+	return sum(s4[:]) + sum(d4[:]) + Protocol + uint32(n)
+}
+
+// fold adds the carries of s back in and returns the one's complement sum.
+func fold(s uint32) uint16 {
+	for s > 0xffff {
+		s = s>>16 + s&0xffff
+	}
+	return uint16(s)
+}

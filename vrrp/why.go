@@ -1,0 +1,75 @@
+package vrrp
+
+import (
+	"fmt"
+	"time"
+)
+
+// Why returns, in words for the one log line of a transition, why ev makes a router of c leave the role of before. It is "" when
+// ev leaves the role as it is. The group knows what lies behind a SetFault and says that beside it.
+func Why(c *Config, before State, ev Event) string {
+	after, _ := Step(c, before, ev)
+	if after.Role == before.Role {
+		return ""
+	}
+	switch ev := ev.(type) {
+	case Start:
+		return "started" + begins(c, after)
+	case Stop:
+		return "stopped"
+	case Expired:
+		return whyExpired(c, before)
+	case Received:
+		return whyYielded(before, ev)
+	case SetFault:
+		if ev.Fault {
+			return "fault"
+		}
+		return "fault ended" + begins(c, after)
+	}
+	return fmt.Sprintf("%T", ev) // no other event changes the role
+}
+
+// begins says what a router does that begins in the role of st.
+func begins(c *Config, st State) string {
+	if st.Role == Master {
+		return ", owner of the addresses (priority 255)"
+	}
+	return fmt.Sprintf(", waiting %s for a master", short(DownInterval(c, st)))
+}
+
+// whyExpired is T06: a backup ran out of patience.
+func whyExpired(c *Config, before State) string {
+	if before.Resigned {
+		return fmt.Sprintf("%s resigned, no other master within %s", name(before), short(Skew(c, before)))
+	}
+	return fmt.Sprintf("no advert for %s", short(DownInterval(c, before)))
+}
+
+// name returns the master that st knows.
+func name(st State) string {
+	if st.Master.IsValid() {
+		return st.Master.String()
+	}
+	return "the master"
+}
+
+// whyYielded is T14, and its variant for a master that overslept.
+func whyYielded(before State, ev Received) string {
+	theirs, ours := ev.Packet.Priority, before.Priority
+	switch {
+	case before.Listening:
+		return fmt.Sprintf("%s took over while this process was held up (its priority %d, ours %d)", ev.From, theirs, ours)
+	case theirs == ours:
+		return fmt.Sprintf("%s advertises our priority %d from a higher address than our %s", ev.From, ours, before.Source)
+	}
+	return fmt.Sprintf("%s advertises priority %d, ours is %d", ev.From, theirs, ours)
+}
+
+// short rounds d to what an operator wants to read.
+func short(d time.Duration) time.Duration {
+	if d < 100*time.Millisecond {
+		return d.Round(10 * time.Microsecond)
+	}
+	return d.Round(time.Millisecond)
+}
