@@ -1,12 +1,19 @@
+// Package checkers asks real servers whether they are well, on schedule, and reports when the answer changes.
+//
+// A Checker asks once: TCP, HTTP and Script are the kinds, one file each. Health (monitor.go) turns single answers into a verdict
+// by counting, schedule.go says when the next question is due, and a Set (set.go) runs all checks: one goroutine that starts what
+// is due, and one goroutine per probe in flight.
 package checkers
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 )
 
 // A Checker asks a real server once whether it is well. Check returns nil when it is, and otherwise an error that tells a person
-// why not. It ends when ctx does: the deadline in ctx is that of the whole probe.
+// why not. It ends when ctx does: the deadline in ctx is that of the whole probe, and context.Cause(ctx) says so in words.
 type Checker interface {
 	Check(ctx context.Context) error
 }
@@ -27,4 +34,33 @@ type Config struct {
 	Timeout  time.Duration // of the whole probe; more than 0
 	Rise     int           // consecutive successes that bring a failed server back; at least 1
 	Fall     int           // consecutive failures that take a server out; at least 1
+}
+
+// Validate returns everything that keeps c from running, joined: its schedule, and what its Checker's own Validate says. The
+// caller adds the place in the file.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Name == "" {
+		bad("the check has no name")
+	}
+	if c.Interval <= 0 {
+		bad("interval is %s, want more than 0, for example \"2s\"", c.Interval)
+	}
+	if c.Timeout <= 0 {
+		bad("timeout is %s, want more than 0, for example \"1s\"", c.Timeout)
+	}
+	if c.Rise < 1 {
+		bad("rise is %d, want at least 1", c.Rise)
+	}
+	if c.Fall < 1 {
+		bad("fall is %d, want at least 1", c.Fall)
+	}
+	if c.Checker == nil {
+		bad("the check has no kind: want tcp, http or script")
+	}
+	if v, ok := c.Checker.(interface{ Validate() error }); ok {
+		errs = append(errs, v.Validate())
+	}
+	return errors.Join(errs...)
 }
