@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -138,6 +139,30 @@ func (c *Config) Validate() error {
 			bad("virtual address %s is not IPv4: in an IPv4 router it must have advertised = false", a)
 		}
 	}
+	if err := c.validateEnds(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// validateEnds checks where adverts come from and go to.
+func (c *Config) validateEnds() error {
+	var errs []error
+	if c.Source.IsValid() && !c.Source.Is4() {
+		errs = append(errs, fmt.Errorf("source %s is not IPv4, and the virtual addresses are", c.Source))
+	}
+	for i, p := range c.Peers {
+		switch {
+		case !p.Is4():
+			errs = append(errs, fmt.Errorf("peer %s is not IPv4, and the virtual addresses are", p))
+		case p.IsMulticast() || p.IsUnspecified():
+			errs = append(errs, fmt.Errorf("peer %s is not the address of a router: remove unicast for multicast", p))
+		case p == c.Source:
+			errs = append(errs, fmt.Errorf("peer %s is our own source: name the other routers only", p))
+		case slices.Contains(c.Peers[:i], p):
+			errs = append(errs, fmt.Errorf("peer %s is named twice", p))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -169,6 +194,9 @@ func (c *Config) validateV3() error {
 	var errs []error
 	if i := c.AdvertInterval; i < MinAdvertInterval || i > MaxAdvertInterval || i%MinAdvertInterval != 0 {
 		errs = append(errs, fmt.Errorf("advert_interval is %s, want 10ms to 40.95s in steps of 10ms", i))
+	}
+	if c.Checksum > FormMessage {
+		errs = append(errs, errors.New(`checksum is unknown, want "auto", "pseudo-header" or "message"`))
 	}
 	if c.Password != "" {
 		errs = append(errs, errors.New("version 3 has no password authentication (RFC 9568 section 9): remove it or use version 2"))
