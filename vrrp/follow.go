@@ -1,0 +1,177 @@
+package vrrp
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// How often a release that failed is tried again: addresses that stay on a backup break its service as long as they do.
+const (
+	releasePauseMin = 100 * time.Millisecond
+	releasePauseMax = 10 * time.Second
+	// releaseTries is how many attempts to release are made after the end of Run was asked for, before it gives up.
+	releaseTries = 3
+)
+
+// An errand is what the host shall do, numbered so that asking for the same thing again is seen.
+type errand struct {
+	config   *Config
+	on       bool   // hold the addresses, or release them
+	hold     uint64 // number of the newest Hold
+	announce uint64 // number of the newest announcement
+}
+
+// An outcome is how a Hold ended.
+type outcome struct {
+	hold uint64 // its number; 0 before the first
+	err  error
+}
+
+// followUp does for a router what takes its time, in order and off the advert path. Only the newest errand counts: a Hold that was
+// overtaken by its opposite before it began never happens, and nothing is announced that is not held.
+type followUp struct {
+	host Host
+	log  *slog.Logger
+	done func()        // called when there is an outcome
+	poke chan struct{} // one slot: want changed
+
+	mu sync.Mutex
+	// guarded by mu:
+	want errand
+	last outcome
+
+	// owned by run:
+	did   errand
+	held  bool
+	pause time.Duration // before the next attempt to release
+}
+
+func newFollowUp(h Host, log *slog.Logger, done func()) *followUp {
+	return &followUp{host: h, log: log, done: done, poke: make(chan struct{}, 1), pause: releasePauseMin}
+}
+
+// hold asks for the addresses of c to be present or absent, and returns the number of the request.
+func (f *followUp) hold(c *Config, on bool) uint64 {
+	return f.ask(func(e *errand) { e.config, e.on, e.hold = c, on, e.hold+1 })
+}
+
+// announce asks for an announcement of what is held, after the hold that was asked for before.
+func (f *followUp) announce() {
+	f.ask(func(e *errand) { e.announce++ })
+}
+
+func (f *followUp) ask(change func(*errand)) uint64 {
+	f.mu.Lock()
+	change(&f.want)
+	number := f.want.hold
+	f.mu.Unlock()
+	select {
+	case f.poke <- struct{}{}:
+	default:
+	}
+	return number
+}
+
+func (f *followUp) wanted() errand {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.want
+}
+
+// outcome returns how the newest Hold that was tried ended.
+func (f *followUp) outcome() outcome {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
+// run works until release is closed and all that was asked for before is done. The error is why the addresses could not be released.
+func (f *followUp) run(release <-chan struct{}) error {
+	for tries := 0; ; {
+		want := f.wanted()
+		switch {
+		case want.hold != f.did.hold:
+			err := f.try(want)
+			if err == nil || want.on {
+				continue
+			}
+			if closed(release) {
+				tries++
+			}
+			if tries == releaseTries {
+				return fmt.Errorf("release the addresses of %s: %w", want.config.Name, err)
+			}
+			f.rest(release)
+		case want.announce != f.did.announce:
+			f.tell(want)
+		case closed(release):
+			return nil
+		default:
+			f.wait(release, nil)
+		}
+	}
+}
+
+// try makes one attempt at what want says about the addresses. A failed release stays to be done; a failed Hold(true) is the router's
+// to judge, and it will ask for something else.
+func (f *followUp) try(want errand) error {
+	err := f.host.Hold(want.config, want.on)
+	if err == nil || want.on {
+		f.did.hold, f.held = want.hold, err == nil && want.on
+	}
+	switch {
+	case err == nil:
+		f.pause = releasePauseMin
+	case !want.on && f.pause == releasePauseMin: // the first failure of a row
+		f.log.Error("virtual addresses could not be released, will try again", "router", want.config.Name, "error", err)
+	}
+	f.mu.Lock()
+	f.last = outcome{hold: want.hold, err: err}
+	f.mu.Unlock()
+	f.done()
+	return err
+}
+
+// tell announces what is held, and nothing when that failed or ended.
+func (f *followUp) tell(want errand) {
+	f.did.announce = want.announce
+	if !f.held {
+		return
+	}
+	if err := f.host.Announce(want.config); err != nil {
+		f.log.Warn("virtual addresses could not be announced", "router", want.config.Name, "error", err)
+	}
+}
+
+// rest waits before the next attempt to release. When the end of Run waits for it, nothing cuts that short.
+func (f *followUp) rest(release <-chan struct{}) {
+	t := time.NewTimer(f.pause)
+	defer t.Stop()
+	f.pause = min(2*f.pause, releasePauseMax)
+	if closed(release) {
+		<-t.C
+		return
+	}
+	f.wait(release, t.C)
+}
+
+// wait returns when there is something new to do or, with a timer, when it is time to try again.
+func (f *followUp) wait(release <-chan struct{}, timer <-chan time.Time) {
+	select {
+	case <-f.poke:
+	case <-release:
+	case <-timer:
+	}
+}
+
+// closed reports whether c is closed, for a channel that nothing is sent to.
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,375 @@
+package vrrp
+
+import (
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// serveGrace is how late a backup's timer may be served before the router looks at its queue once more, and how long it waits for
+	// that. It is well above the lateness of a healthy process and below the shortest interval.
+	serveGrace = MinAdvertInterval / 2
+	// maxLooks bounds these second looks: a machine that is late every time must take over at last.
+	maxLooks = 3
+	// oversleepIntervals is how many own intervals a master's timer may be served late: at two, three have passed since the last
+	// advert, and from then on a backup may have taken over (RFC 9568 section 6.1).
+	oversleepIntervals = 2
+
+	// replyPause is the least time between two replies of a master to lesser routers (T15): a flood of them is not answered in kind. A
+	// reply that comes too early is sent later, once.
+	replyPause = MinAdvertInterval
+	// announcePause is the least time between two announcements that such adverts cause; the last of them is always made, because
+	// whoever sent the advert may have announced the addresses for itself a moment before.
+	announcePause = time.Second
+
+	// How long a router keeps out after its addresses could not be held; each attempt takes the role from a healthy router.
+	retryPauseMin = time.Second
+	retryPauseMax = time.Minute
+)
+
+// A Transition is one change of role.
+type Transition struct {
+	Router   string    `json:"router"` // Config.Name
+	From     Role      `json:"from"`
+	To       Role      `json:"to"`
+	Priority uint8     `json:"priority"` // the effective one
+	Reason   string    `json:"reason"`   // what made it change, in words; never empty
+	At       time.Time `json:"at"`
+}
+
+// A router is one virtual router of a Group. The goroutine of Group.Run owns it all but what is marked otherwise.
+type router struct {
+	host   Host
+	follow *followUp
+	log    *slog.Logger
+	notify func(Transition)
+	now    func() time.Time
+
+	config  *Config
+	state   State
+	since   time.Time // of the role
+	outside []string  // faults that others found
+	faults  []string  // those, and our own; not changed in place
+	speech
+
+	// Deadlines; the zero Time is none.
+	deadline   time.Time // of the protocol: what Arm set and Disarm cleared
+	tooLate    time.Time // a master that serves its deadline after this instant overslept
+	replyAt    time.Time // a reply that had to wait
+	announceAt time.Time // an announcement that had to wait
+	retryAt    time.Time // the end of holdFault
+
+	looks       int       // second looks at a late deadline
+	repliedAt   time.Time // last advert sent
+	announcedAt time.Time // last announcement asked for
+
+	holdNumber uint64 // of the newest Hold
+	heeded     uint64 // number of the newest outcome that was seen
+	held       bool   // the addresses are there
+	holdFault  string // why they could not be held; empty when not tried, or fine
+	retryPause time.Duration
+
+	complaints complaints
+	counts     counts    // any goroutine reads it
+	published  published // any goroutine reads it
+}
+
+// An occasion is why Step was called, as far as it matters for how its actions are performed.
+type occasion struct {
+	due   time.Time // deadline that ran out; zero for none
+	reply bool      // a master answers a lesser router
+}
+
+func newRouter(c *Config, h Host, f *followUp, log *slog.Logger, notify func(Transition), now func() time.Time) *router {
+	r := &router{host: h, follow: f, log: log, notify: notify, now: now, config: c, state: NewState(c), since: now(), retryPause: retryPauseMin}
+	r.speech = newSpeech(c)
+	r.publish()
+	return r
+}
+
+// learn takes in what others told. It also is how a router starts: the first fact is its configuration.
+func (r *router) learn(n news) {
+	if n.config != r.config {
+		r.reconfigure(n.config)
+	}
+	if n.source != r.state.Source {
+		r.step(SetSource{n.source}, time.Time{})
+	}
+	if n.config.Priority != r.state.Priority {
+		r.step(SetPriority{n.config.Priority}, time.Time{})
+	}
+	r.outside = n.faults
+	r.judge()
+}
+
+// reconfigure changes what the router goes by; role and deadlines stay.
+func (r *router) reconfigure(c *Config) {
+	old := r.config
+	r.config = c
+	r.speech.reconfigure(c)
+	if c.Version == V2 || r.state.Role != Backup { // nobody taught us another interval
+		r.state.MasterInterval = c.AdvertInterval
+	}
+	moved := !slices.Equal(old.Addresses, c.Addresses)
+	if moved && r.holdFault != "" {
+		r.retryAt = r.now() // the new ones may be right
+	}
+	if r.state.Role != Master || !moved && old.Announce == c.Announce {
+		return
+	}
+	r.hold(true)
+	if moved {
+		r.announce(r.now())
+	}
+}
+
+// judge compares the faults with the role, and lets a new router begin.
+func (r *router) judge() {
+	r.faults = slices.Clip(r.outside)
+	if r.holdFault != "" {
+		r.faults = append(r.faults, r.holdFault)
+	}
+	fault := len(r.faults) > 0
+	switch {
+	case fault != (r.state.Role == Fault):
+		r.step(SetFault{fault}, time.Time{})
+	case r.state.Role == Init:
+		r.step(Start{}, time.Time{})
+	}
+}
+
+// heed looks at how the newest Hold ended. A master without its addresses must not stay one.
+func (r *router) heed(o outcome) {
+	if o.hold != r.holdNumber || o.hold == r.heeded {
+		return
+	}
+	r.heeded = o.hold
+	if r.state.Role != Master {
+		return
+	}
+	r.held = o.err == nil
+	if r.held {
+		r.retryPause = retryPauseMin
+		return
+	}
+	r.holdFault = "addresses: " + o.err.Error()
+	r.retryAt = r.now().Add(r.retryPause)
+	r.retryPause = min(2*r.retryPause, retryPauseMax)
+	r.judge()
+}
+
+// receive is what happens with an advert from the queue.
+func (r *router) receive(a Advert) {
+	if err := r.admit(a); err != nil {
+		r.refuse(a, err)
+		return
+	}
+	r.counts.received.Add(1)
+	r.hear(a)
+	for _, difference := range Differences(r.config, a) {
+		r.complainAbout(a.From, difference)
+	}
+	r.step(Received{From: a.From, Packet: a.Packet}, time.Time{})
+}
+
+func (r *router) admit(a Advert) error {
+	if r.state.Role == Init || r.state.Role == Fault {
+		return DropNotRunning
+	}
+	return Admit(r.config, r.state.Source, a)
+}
+
+// expire serves the deadline of the protocol when it is over.
+func (r *router) expire() {
+	due := r.deadline
+	if due.IsZero() {
+		return
+	}
+	now := r.now()
+	late := now.Sub(due)
+	switch {
+	case late < 0:
+	case r.state.Role == Master && now.After(r.tooLate):
+		r.counts.lateness.note(late)
+		r.step(Overslept{}, time.Time{})
+	case r.state.Role == Backup && late > serveGrace && r.looks < maxLooks:
+		// We were not running when we should have been. What reads the socket was not either, and wakes only now.
+		r.looks++
+		r.deadline = now.Add(serveGrace)
+	default:
+		r.deadline = time.Time{}
+		r.step(Expired{}, due)
+	}
+}
+
+// catchUp does what had to wait and is due.
+func (r *router) catchUp() {
+	now := r.now()
+	if over(r.replyAt, now) {
+		r.speak(r.state.Priority, now)
+	}
+	if over(r.announceAt, now) {
+		r.announce(now)
+	}
+	if over(r.retryAt, now) {
+		r.retryAt, r.holdFault = time.Time{}, ""
+		r.judge()
+	}
+}
+
+// over reports whether the deadline t is set and past.
+func over(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
+
+// rearm sets timer to the next deadline.
+func (r *router) rearm(timer *time.Timer) {
+	var next time.Time
+	for _, t := range [...]time.Time{r.deadline, r.replyAt, r.announceAt, r.retryAt} {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	if next.IsZero() {
+		timer.Stop()
+		return
+	}
+	timer.Reset(next.Sub(r.now()))
+}
+
+// step lets ev happen and performs what it asks for, adverts first as Step orders them. Due is the deadline that ran out, or zero.
+func (r *router) step(ev Event, due time.Time) {
+	before := r.state
+	after, actions := Step(r.config, before, ev)
+	r.state = after
+	o := occasion{due: due, reply: isReply(before, after, ev)}
+	for _, a := range actions {
+		r.perform(a, o)
+	}
+	if after.Role != Master || after.Listening {
+		r.replyAt, r.announceAt = time.Time{}, time.Time{}
+	}
+	if after.Role != before.Role {
+		r.report(before, ev)
+	}
+}
+
+// isReply reports whether ev makes a master answer a lesser router and stay what it is: T15.
+func isReply(before, after State, ev Event) bool {
+	received, ok := ev.(Received)
+	return ok && before.Role == Master && after.Role == Master && received.Packet.Priority != PriorityResign
+}
+
+func (r *router) perform(a Action, o occasion) {
+	now := r.now()
+	switch a := a.(type) {
+	case Send:
+		r.sendWhenDue(a.Priority, o, now)
+	case Arm:
+		r.looks = 0
+		r.deadline = r.anchor(o, now).Add(a.After)
+		r.tooLate = r.deadline.Add(oversleepIntervals * r.config.AdvertInterval)
+	case Disarm:
+		r.deadline = time.Time{}
+	case Hold:
+		r.hold(a.On)
+	case AnnounceAddresses:
+		if wait := r.announcedAt.Add(announcePause); o.reply && now.Before(wait) {
+			r.announceAt = wait
+			return
+		}
+		r.announce(now)
+	}
+}
+
+// anchor is the instant from which Arm counts. A master's adverts keep their cadence: the next is due one interval after this one was
+// due, not after it was sent, unless it was so late that two would follow each other too soon.
+func (r *router) anchor(o occasion, now time.Time) time.Time {
+	if !o.due.IsZero() && now.Sub(o.due) <= r.config.AdvertInterval {
+		return o.due
+	}
+	return now
+}
+
+// sendWhenDue sends now, or a reply as soon as replyPause allows.
+func (r *router) sendWhenDue(priority uint8, o occasion, now time.Time) {
+	if wait := r.repliedAt.Add(replyPause); o.reply && now.Before(wait) {
+		r.counts.repliesDelayed.Add(1)
+		r.replyAt = wait
+		return
+	}
+	r.speak(priority, now)
+	if !o.due.IsZero() {
+		r.counts.lateness.note(r.now().Sub(o.due))
+	}
+}
+
+// speak sends an advert. It is the answer to whoever waits for one.
+func (r *router) speak(priority uint8, now time.Time) {
+	r.repliedAt, r.replyAt = now, time.Time{}
+	r.advertise(priority)
+}
+
+func (r *router) hold(on bool) {
+	r.holdNumber = r.follow.hold(r.config, on)
+	r.held = r.held && on
+}
+
+func (r *router) announce(now time.Time) {
+	r.announcedAt, r.announceAt = now, time.Time{}
+	r.follow.announce()
+}
+
+// report logs the transition that ev caused, one line, and tells it once.
+func (r *router) report(before State, ev Event) {
+	t := Transition{
+		Router:   r.config.Name,
+		From:     before.Role,
+		To:       r.state.Role,
+		Priority: r.state.Priority,
+		Reason:   r.reason(before, ev),
+		At:       r.now(),
+	}
+	r.since = t.At
+	r.counts.transitions.Add(1)
+	r.log.Info("virtual router changed role",
+		"router", t.Router, "from", t.From.String(), "to", t.To.String(), "priority", t.Priority, "reason", t.Reason)
+	if r.notify != nil {
+		r.notify(t)
+	}
+}
+
+// reason is Why, and for a fault what it is.
+func (r *router) reason(before State, ev Event) string {
+	if fault, ok := ev.(SetFault); ok && fault.Fault {
+		return strings.Join(r.faults, ", ")
+	}
+	return Why(r.config, before, ev)
+}
+
+// refuse counts an advert that was not admitted, and says so at a limited rate.
+func (r *router) refuse(a Advert, err error) {
+	reason, ok := ReasonOf(err)
+	if !ok {
+		panic("vrrp: Admit returned an error that is no Reason: " + err.Error())
+	}
+	r.counts.drops.Count(reason)
+	if reason == DropNotRunning || reason == DropOwn { // expected, and nobody's mistake
+		return
+	}
+	if n, ok := r.complaints.admit(reason.String(), r.now()); ok {
+		r.log.Warn("advert dropped", "router", r.config.Name, "from", a.From, "reason", reason.Error(), "suppressed", n)
+	}
+}
+
+// complainAbout says at a limited rate how a peer is configured differently.
+func (r *router) complainAbout(from netip.Addr, difference string) {
+	kind := difference
+	if i := strings.IndexAny(kind, "0123456789:"); i >= 0 { // where the values begin
+		kind = kind[:i]
+	}
+	if n, ok := r.complaints.admit(from.String()+" "+kind, r.now()); ok {
+		r.log.Warn("peer is configured differently", "router", r.config.Name, "from", from, "difference", difference, "suppressed", n)
+	}
+}

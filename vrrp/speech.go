@@ -1,0 +1,75 @@
+package vrrp
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+// speech is how the adverts of a router are made: what a configuration makes of them, kept so that an advert costs no garbage, and
+// what was learned about the checksums that others use.
+type speech struct {
+	packet       Packet       // without priority and form
+	destinations []netip.Addr // the multicast group, or the peers
+	// forms has the checksum form that was last heard from a destination: a peer, or the multicast group for whoever sends to it.
+	// Admit lets only configured peers in, so that it does not grow.
+	forms map[netip.Addr]Form
+}
+
+func newSpeech(c *Config) speech {
+	return speech{packet: NewPacket(c, c.Priority), destinations: c.Destinations(), forms: make(map[netip.Addr]Form)}
+}
+
+// reconfigure keeps what was learned about the peers that stay.
+func (s *speech) reconfigure(c *Config) {
+	s.packet, s.destinations = NewPacket(c, c.Priority), c.Destinations()
+	maps.DeleteFunc(s.forms, func(to netip.Addr, _ Form) bool { return !slices.Contains(s.destinations, to) })
+}
+
+// hear learns the checksum form of an admitted advert.
+func (s *speech) hear(a Advert) {
+	if a.To.IsMulticast() {
+		s.forms[a.To] = a.Packet.Form
+		return
+	}
+	s.forms[a.From] = a.Packet.Form
+}
+
+// form returns the checksum form to send to a destination: the configured one, or else the one that is used there.
+func (s *speech) form(to netip.Addr) Form {
+	if s.packet.Version == V2 || s.packet.Form != FormAuto {
+		return s.packet.Form
+	}
+	if f, ok := s.forms[to]; ok {
+		return f
+	}
+	return FormPseudoHeader
+}
+
+// advertise sends one advert to every destination. Without an address of our own nothing can be sent; that is counted.
+func (r *router) advertise(priority uint8) {
+	if !r.state.Source.IsValid() {
+		r.counts.unsent.Add(1)
+		return
+	}
+	sent := false
+	for _, to := range r.destinations {
+		p := r.packet
+		p.Priority, p.Form = priority, r.form(to)
+		if err := r.host.Send(r.config, to, p); err != nil {
+			r.complainSend(to, err)
+			continue
+		}
+		sent = true
+	}
+	if sent {
+		r.counts.sent.Add(1)
+	}
+}
+
+func (r *router) complainSend(to netip.Addr, err error) {
+	r.counts.sendErrors.Add(1)
+	if n, ok := r.complaints.admit("send "+to.String(), r.now()); ok {
+		r.log.Warn("advert could not be sent", "router", r.config.Name, "to", to, "error", err, "suppressed", n)
+	}
+}

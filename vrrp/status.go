@@ -1,0 +1,137 @@
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// A Status is what one virtual router says about itself at one moment. The names in JSON are a contract with users.
+type Status struct {
+	Name             string         `json:"name"`
+	Interface        string         `json:"interface"`
+	VRID             uint8          `json:"vrid"`
+	Version          Version        `json:"version"`
+	Role             Role           `json:"role"`
+	Priority         uint8          `json:"priority"` // the effective one
+	Master           netip.Addr     `json:"master"`   // who advertised last, ourselves as master; empty when unknown
+	Since            time.Time      `json:"since"`    // of the role
+	VirtualAddresses []netip.Prefix `json:"virtual_addresses"`
+	Held             bool           `json:"held"`    // the host confirmed that the addresses are present
+	Reasons          []string       `json:"reasons"` // faults; empty when the router takes part
+	Source           netip.Addr     `json:"source"`  // where adverts come from; empty when there is no address
+	AdvertInterval   Duration       `json:"advert_interval"`
+	MasterInterval   Duration       `json:"master_interval"` // what the router goes by as backup
+
+	AdvertsSent     uint64            `json:"adverts_sent"`     // one for each time, to however many peers
+	AdvertsReceived uint64            `json:"adverts_received"` // admitted
+	AdvertsUnsent   uint64            `json:"adverts_unsent"`   // due while there was no source address
+	SendErrors      uint64            `json:"send_errors"`      // one for each destination
+	RepliesDelayed  uint64            `json:"replies_delayed"`  // replies to lesser routers that were put off or merged to limit their rate
+	Dropped         map[string]uint64 `json:"dropped"`          // by the label of the Reason; all of them
+	Transitions     uint64            `json:"transitions"`
+	AdvertLateness  Duration          `json:"advert_lateness_max"` // longest time from when an advert was due to when it was sent
+}
+
+// A Duration is a time.Duration that is a string with units in JSON, for example "250ms".
+type Duration struct{ time.Duration }
+
+// MarshalText returns the duration as Duration.String has it.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what time.ParseDuration reads, and returns its error.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("duration: %w", err)
+	}
+	d.Duration = v
+	return nil
+}
+
+// counts are the counters of a router. Its goroutine adds, any goroutine reads.
+type counts struct {
+	sent, received, unsent, sendErrors, repliesDelayed, transitions atomic.Uint64
+	lateness                                                        maximum
+	drops                                                           Drops
+}
+
+// A maximum keeps the longest duration that was noted. One goroutine notes, any reads.
+type maximum struct{ nanoseconds atomic.Int64 }
+
+func (m *maximum) note(d time.Duration) {
+	if int64(d) > m.nanoseconds.Load() {
+		m.nanoseconds.Store(int64(d))
+	}
+}
+
+// published is what others see of a router besides the counters. It is made anew when something in it changes.
+type published struct {
+	status atomic.Pointer[Status]
+	seen   visible // what status was made of; owned by the router's goroutine
+}
+
+// visible is all that a Status, without its counters, depends on.
+type visible struct {
+	config *Config
+	state  State
+	since  time.Time
+	held   bool
+	faults []string
+}
+
+func (v visible) same(w visible) bool {
+	return v.config == w.config && v.state == w.state && v.since.Equal(w.since) && v.held == w.held && slices.Equal(v.faults, w.faults)
+}
+
+// publish makes the present state visible. It costs nothing when nothing changed.
+func (r *router) publish() {
+	now := visible{config: r.config, state: r.state, since: r.since, held: r.held, faults: r.faults}
+	if r.published.status.Load() != nil && now.same(r.published.seen) {
+		return
+	}
+	r.published.seen = now
+	r.published.status.Store(now.status())
+}
+
+// status is v in the form that others read.
+func (v visible) status() *Status {
+	c := v.config
+	s := &Status{
+		Name:             c.Name,
+		Interface:        c.Interface,
+		VRID:             c.VRID,
+		Version:          c.Version,
+		Role:             v.state.Role,
+		Priority:         v.state.Priority,
+		Master:           v.state.Master,
+		Since:            v.since,
+		VirtualAddresses: make([]netip.Prefix, len(c.Addresses)),
+		Held:             v.held,
+		Reasons:          append([]string{}, v.faults...),
+		Source:           v.state.Source,
+		AdvertInterval:   Duration{c.AdvertInterval},
+		MasterInterval:   Duration{v.state.MasterInterval},
+	}
+	for i, a := range c.Addresses {
+		s.VirtualAddresses[i] = a.Prefix
+	}
+	return s
+}
+
+// snapshot returns what was published last, with the counters of this moment. The slices are shared and must not be changed.
+func (r *router) snapshot() Status {
+	s := *r.published.status.Load()
+	c := &r.counts
+	s.AdvertsSent = c.sent.Load()
+	s.AdvertsReceived = c.received.Load()
+	s.AdvertsUnsent = c.unsent.Load()
+	s.SendErrors = c.sendErrors.Load()
+	s.RepliesDelayed = c.repliesDelayed.Load()
+	s.Dropped = c.drops.Snapshot()
+	s.Transitions = c.transitions.Load()
+	s.AdvertLateness = Duration{time.Duration(c.lateness.nanoseconds.Load())}
+	return s
+}

@@ -1,0 +1,72 @@
+package vrrp
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+)
+
+// A Verdict is what one source of facts, for example the link watcher, has to say about a router's taking part.
+type Verdict struct {
+	Fault string // empty: fine; otherwise why the router may not take part, as `status` shows it, for example "link: eth0 is down"
+}
+
+// facts holds the newest that others told a Group. They are level-triggered: what was overwritten before the Group looked was never
+// of interest. The zero value is ready.
+type facts struct {
+	mu sync.Mutex
+	// guarded by mu:
+	fresh    bool // something was told since take
+	config   *Config
+	source   netip.Addr
+	verdicts map[string]Verdict // by source
+}
+
+// news is a copy of facts.
+type news struct {
+	config *Config
+	source netip.Addr // of adverts; what the configuration names goes before what the interface has
+	faults []string   // in the order of the names of their sources
+}
+
+func (f *facts) configure(c *Config) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.config, f.fresh = c, true
+}
+
+func (f *facts) setSource(a netip.Addr) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.source, f.fresh = a, true
+}
+
+func (f *facts) track(source string, v Verdict) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.verdicts == nil {
+		f.verdicts = make(map[string]Verdict)
+	}
+	f.verdicts[source], f.fresh = v, true
+}
+
+// take returns the facts, and false when nothing was told since the last call.
+func (f *facts) take() (news, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.fresh {
+		return news{}, false
+	}
+	f.fresh = false
+	n := news{config: f.config, source: f.source}
+	if f.config.Source.IsValid() {
+		n.source = f.config.Source
+	}
+	for _, source := range slices.Sorted(maps.Keys(f.verdicts)) {
+		if fault := f.verdicts[source].Fault; fault != "" {
+			n.faults = append(n.faults, fault)
+		}
+	}
+	return n, true
+}
