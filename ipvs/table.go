@@ -1,6 +1,7 @@
 package ipvs
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -37,6 +38,10 @@ type Service struct {
 	Scheduler   string        // as the kernel names it: rr, wrr, lc, …
 	Persistence time.Duration // whole seconds; 0 for none
 	PrefixLen   int           // clients in one IPv4 prefix of this length persist together; 32 without persistence
+
+	// Flags are the kernel's IP_VS_SVC_F_ flags but for persistence and the internal ones: one-packet, and those of schedulers. The
+	// configuration leaves them 0; they are here so that Diff notices when somebody sets one.
+	Flags uint32
 }
 
 // A Dest is a real server within a service as the kernel has it.
@@ -124,7 +129,8 @@ const (
 	DeleteDest
 )
 
-// An Op is one change of the kernel's table. Dest is unset in the operations on services.
+// An Op is one change of the kernel's table. Two equal Ops ask for the same. Service is complete in AddService and EditService,
+// and only its Key is set in the others. Dest is unset in the operations on services, and only its Addr is set in DeleteDest.
 type Op struct {
 	Verb    Verb
 	Service Service
@@ -156,4 +162,30 @@ func (f Forward) String() string {
 		return "dr"
 	}
 	return fmt.Sprintf("forward %d", uint8(f))
+}
+
+// compareKeys orders services by address, port and protocol.
+func compareKeys(a, b Key) int {
+	return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Proto, b.Proto))
+}
+
+// apply makes the change in t, which must have the service of an operation on a destination.
+func (t Table) apply(op Op) {
+	k := op.Service.Key
+	switch op.Verb {
+	case AddService:
+		t[k] = Entry{Service: op.Service, Dests: map[netip.AddrPort]Dest{}}
+	case EditService:
+		t[k] = Entry{Service: op.Service, Dests: t[k].Dests}
+	case DeleteService:
+		delete(t, k)
+	case AddDest:
+		t[k].Dests[op.Dest.Addr] = op.Dest
+	case EditDest:
+		d := t[k].Dests[op.Dest.Addr]
+		d.Forward, d.Weight = op.Dest.Forward, op.Dest.Weight
+		t[k].Dests[op.Dest.Addr] = d
+	case DeleteDest:
+		delete(t[k].Dests, op.Dest.Addr)
+	}
 }

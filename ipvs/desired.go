@@ -1,0 +1,69 @@
+package ipvs
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Schedulers returns the names of the schedulers in Linux up to 6.12, in the order of ipvsadm's manual. Whether the running
+// kernel has one of them shows when it is asked for.
+func Schedulers() []string {
+	return []string{"rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos"}
+}
+
+// Desired returns the table that serves vs with the servers that h does not call Down; Unknown counts as up. A server that is up
+// has the weight of its verdict, or the configured one. A sorry server is in the table while no server with a weight above 0 is
+// up. Of virtual servers with the same Key the first counts.
+func Desired(vs []VirtualServer, h Health) Table {
+	t := make(Table, len(vs))
+	for i := range vs {
+		if _, twice := t[vs[i].Key]; !twice {
+			t[vs[i].Key] = vs[i].entry(h)
+		}
+	}
+	return t
+}
+
+func (v *VirtualServer) entry(h Health) Entry {
+	dests := make(map[netip.AddrPort]Dest, len(v.Servers))
+	serving := false
+	for _, s := range v.Servers {
+		verdict := h[ServerID{v.Key, s.Addr}]
+		if verdict.Condition == Down && v.Failed == Remove {
+			continue
+		}
+		w := s.weight(verdict)
+		dests[s.Addr] = Dest{Addr: s.Addr, Forward: v.Forward, Weight: w}
+		serving = serving || w > 0
+	}
+	if v.Sorry != nil && !serving {
+		dests[v.Sorry.Addr] = v.sorry()
+	}
+	return Entry{Service: v.Service.normal(), Dests: dests}
+}
+
+// weight returns the weight of s in the table, between 0 and MaxWeight.
+func (s RealServer) weight(v Verdict) int {
+	w := s.Weight
+	if v.Weight != nil {
+		w = *v.Weight
+	}
+	if v.Condition == Down {
+		w = 0
+	}
+	return min(max(w, 0), MaxWeight)
+}
+
+// sorry returns the sorry server with a weight that lets connections in.
+func (v *VirtualServer) sorry() Dest {
+	return Dest{Addr: v.Sorry.Addr, Forward: v.Sorry.Forward, Weight: min(max(v.Sorry.Weight, 1), MaxWeight)}
+}
+
+// normal returns s as the kernel reads it back: whole seconds, and a prefix length that means something with persistence only.
+func (s Service) normal() Service {
+	s.Persistence = (s.Persistence + time.Second - 1).Truncate(time.Second)
+	if s.Persistence <= 0 || s.PrefixLen == 0 {
+		s.Persistence, s.PrefixLen = max(s.Persistence, 0), 32
+	}
+	return s
+}

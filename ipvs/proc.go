@@ -1,0 +1,123 @@
+package ipvs
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// parseProc reads the text of /proc/net/ip_vs, where each service is followed by its destinations:
+//
+//	IP Virtual Server version 1.2.1 (size=4096)
+//	Prot LocalAddress:Port Scheduler Flags
+//	  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+//	TCP  C000020A:0050 wlc persistent 30000 FFFFFFFF
+//	  -> 0A00000B:1F90      Masq    10     3          1
+//
+// The kernel writes a service and its destinations as one record, so a record is never torn; but one that is made or deleted while
+// the file is read can make another one be left out. Services that a Table cannot hold are passed over. The persistence is in ticks
+// of unknown length and the scheduler's flags are not there at all: the services themselves are read over netlink.
+func parseProc(b []byte) (map[Key]map[netip.AddrPort]Dest, error) {
+	table := map[Key]map[netip.AddrPort]Dest{}
+	var dests map[netip.AddrPort]Dest // of the service that is being read; nil when it is passed over
+	for n := 1; len(b) > 0; n++ {
+		line, rest, _ := bytes.Cut(b, []byte{'\n'})
+		b = rest
+		if n <= 3 { // headings
+			continue
+		}
+		words := strings.Fields(string(line))
+		var err error
+		switch {
+		case len(words) == 0:
+		case words[0] != "->":
+			dests, err = procService(table, words)
+		case dests != nil:
+			err = procDest(dests, words)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d, %q: %w", n, line, err)
+		}
+	}
+	return table, nil
+}
+
+// procService adds the service of a line to table and returns the map for its destinations.
+func procService(table map[Key]map[netip.AddrPort]Dest, words []string) (map[netip.AddrPort]Dest, error) {
+	var p Proto
+	switch words[0] {
+	case "TCP":
+		p = TCP
+	case "UDP":
+		p = UDP
+	default: // FWM and SCTP
+		return nil, nil
+	}
+	if len(words) < 2 {
+		return nil, fmt.Errorf("%d words, want the address of a service", len(words))
+	}
+	a, err := procAddr(words[1])
+	if err != nil || !a.Addr().Is4() {
+		return nil, err
+	}
+	k := Key{Proto: p, Addr: a}
+	table[k] = map[netip.AddrPort]Dest{}
+	return table[k], nil
+}
+
+func procDest(dests map[netip.AddrPort]Dest, words []string) error {
+	if len(words) != 6 {
+		return fmt.Errorf("%d words, want 6 for a destination", len(words))
+	}
+	a, err := procAddr(words[1])
+	if err != nil {
+		return err
+	}
+	d := Dest{Addr: a, Forward: procForward(words[2])}
+	for i, into := range []*int{&d.Weight, &d.ActiveConns, &d.InactConns} {
+		if *into, err = strconv.Atoi(words[3+i]); err != nil {
+			return err
+		}
+	}
+	dests[a] = d
+	return nil
+}
+
+// procForward knows the kernel's words; what it does not know (Local, Bypass: never configured) becomes a value that no
+// configuration has, so that it is seen as a difference.
+func procForward(word string) Forward {
+	switch word {
+	case "Masq":
+		return NAT
+	case "Tunnel":
+		return TUN
+	case "Route":
+		return DR
+	}
+	return forwardMask
+}
+
+// procAddr reads C000020A:0050 and [2001:0db8:0000:0000:0000:0000:0000:0001]:0050.
+func procAddr(s string) (netip.AddrPort, error) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return netip.AddrPort{}, fmt.Errorf("%q is not an address and port", s)
+	}
+	port, err := strconv.ParseUint(s[i+1:], 16, 16)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	host := s[:i]
+	if strings.HasPrefix(host, "[") {
+		a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		return netip.AddrPortFrom(a, uint16(port)), err
+	}
+	v, err := strconv.ParseUint(host, 16, 32)
+	if err != nil || len(host) != 8 {
+		return netip.AddrPort{}, fmt.Errorf("%q is not 8 hexadecimal digits", host)
+	}
+	a := netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)})
+	return netip.AddrPortFrom(a, uint16(port)), nil
+}
