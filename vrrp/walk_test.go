@@ -1,0 +1,299 @@
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// A node of the walk is a state with what the actions that led to it have left on the machine around it.
+type node struct {
+	st      State
+	started bool // there was a step out of Init
+	armed   bool
+	held    bool
+}
+
+// An edge is one step of the walk.
+type edge struct {
+	before, after node
+	ev            Event
+	do            []Action
+}
+
+// walkConfigs is what the walk is made with; each has its own rows in the rules.
+func walkConfigs() map[string]*Config {
+	return map[string]*Config{
+		"version 3":                  machineConfig(nil),
+		"version 3, no preempt":      machineConfig(noPreempt),
+		"version 3, quiet yield":     machineConfig(quietYield),
+		"version 3, owner":           machineConfig(owner),
+		"version 3, lowest priority": machineConfig(func(c *Config) { c.Priority = 1 }),
+		"version 3, no source yet":   machineConfig(func(c *Config) { c.Source = netip.Addr{} }),
+		"version 2":                  machineConfig(version2),
+		"version 2, no preempt":      machineConfig(func(c *Config) { version2(c); noPreempt(c) }),
+		"version 2, owner":           machineConfig(func(c *Config) { version2(c); owner(c) }),
+	}
+}
+
+// alphabet returns the events that can happen at n. The timer is an event only while it is armed, and Overslept is one of masters.
+func alphabet(c *Config, n node) []Event {
+	evs := []Event{Start{}, Stop{}, SetFault{true}, SetFault{false}, SetSource{us}, SetSource{higher}}
+	if c.Priority != PriorityOwner { // tracking never lowers the owner
+		evs = append(evs, SetPriority{1}, SetPriority{199}, SetPriority{200}, SetPriority{254})
+	}
+	if n.armed {
+		evs = append(evs, Expired{})
+		if n.st.Role == Master {
+			evs = append(evs, Overslept{})
+		}
+	}
+	intervals := []time.Duration{c.AdvertInterval, 3 * time.Second}
+	if c.Version == V2 {
+		intervals = intervals[:1]
+	}
+	for _, from := range []netip.Addr{lower, us, higher} {
+		for _, priority := range []uint8{0, 1, 199, 200, 201, 254, 255} {
+			for _, interval := range intervals {
+				evs = append(evs, advert(from, priority, interval))
+			}
+		}
+	}
+	return evs
+}
+
+// walk visits every node that can be reached, breadth first, and calls visit for every edge. An earlier process may have left
+// the addresses behind, so that there are two nodes to begin with.
+func walk(c *Config, visit func(edge)) (nodes int) {
+	queue := []node{{st: NewState(c)}, {st: NewState(c), held: true}}
+	seen := map[node]bool{queue[0]: true, queue[1]: true}
+	for ; len(queue) > 0; queue = queue[1:] {
+		for _, ev := range alphabet(c, queue[0]) {
+			e := follow(c, queue[0], ev)
+			visit(e)
+			if !seen[e.after] {
+				seen[e.after] = true
+				queue = append(queue, e.after)
+			}
+		}
+	}
+	return len(seen)
+}
+
+// follow makes one step and performs its actions.
+func follow(c *Config, n node, ev Event) edge {
+	e := edge{before: n, after: n, ev: ev}
+	switch ev.(type) {
+	case Expired, Overslept:
+		e.after.armed = false
+	}
+	e.after.st, e.do = Step(c, n.st, ev)
+	e.after.started = n.started || e.after.st.Role != Init
+	for _, a := range e.do {
+		switch a := a.(type) {
+		case Arm:
+			e.after.armed = true
+		case Disarm:
+			e.after.armed = false
+		case Hold:
+			e.after.held = a.On
+		}
+	}
+	return e
+}
+
+// The rules that hold on every edge. Each returns what is wrong, or "".
+var walkRules = map[string]func(c *Config, e edge) string{
+	"addresses are held by masters only, and by them always": func(_ *Config, e edge) string {
+		if n := e.after; n.started && n.held != (n.st.Role == Master) {
+			return fmt.Sprintf("%s holds: %v", n.st.Role, n.held)
+		}
+		return ""
+	},
+	"the timer runs in backup and master only, and there always": func(_ *Config, e edge) string {
+		runs := e.after.st.Role == Backup || e.after.st.Role == Master
+		if e.after.armed != runs {
+			return fmt.Sprintf("%s has a timer: %v", e.after.st.Role, e.after.armed)
+		}
+		return ""
+	},
+	"a timer is never set to the past, or beyond what a backup waits": func(_ *Config, e edge) string {
+		for _, a := range e.do {
+			if a, ok := a.(Arm); ok && (a.After <= 0 || a.After >= 4*3*time.Second) {
+				return fmt.Sprintf("armed for %s", a.After)
+			}
+		}
+		return ""
+	},
+	"priority 0 is the last word of a master that stops or has a fault, said once, before the addresses go": func(_ *Config, e edge) string {
+		want := 0
+		if e.before.st.Role == Master && (e.ev == Event(Stop{}) || e.ev == Event(SetFault{true})) {
+			want = 1
+		}
+		got := 0
+		for i, a := range e.do {
+			if a != Action(Send{0}) {
+				continue
+			}
+			got++
+			if i+1 >= len(e.do) || e.do[i+1] != Action(Hold{false}) {
+				return "addresses do not go next"
+			}
+		}
+		if got != want {
+			return fmt.Sprintf("said %d times, want %d", got, want)
+		}
+		return ""
+	},
+	"only a master sends, with its own priority": func(_ *Config, e edge) string {
+		for _, a := range e.do {
+			s, ok := a.(Send)
+			if ok && e.before.st.Role != Master && e.after.st.Role != Master {
+				return "sent by " + e.before.st.Role.String()
+			}
+			if ok && s.Priority != 0 && s.Priority != e.before.st.Priority {
+				return fmt.Sprintf("sent priority %d", s.Priority)
+			}
+		}
+		return ""
+	},
+	"a listener says nothing but goodbye until its timer has run out": func(_ *Config, e edge) string {
+		if !e.before.st.Listening || e.ev == Event(Expired{}) {
+			return ""
+		}
+		for _, a := range e.do {
+			if s, ok := a.(Send); ok && s.Priority != 0 {
+				return "it sent"
+			}
+		}
+		return ""
+	},
+	"an announcement follows the hold": func(_ *Config, e edge) string {
+		held := e.before.held
+		for _, a := range e.do {
+			if h, ok := a.(Hold); ok {
+				held = h.On
+			}
+			if a == Action(AnnounceAddresses{}) && !held {
+				return "announced what is not held"
+			}
+		}
+		return ""
+	},
+	"a backup that runs out of patience becomes master, and so does a listener that heard nobody": func(_ *Config, e edge) string {
+		if e.ev == Event(Expired{}) && (e.after.st.Role != Master || e.after.st.Listening) {
+			return fmt.Sprintf("it is %+v", e.after.st)
+		}
+		return ""
+	},
+	"a master leaves for a better one, a fault or the end only": func(_ *Config, e edge) string {
+		before, r := e.before.st, Received{}
+		if before.Role != Master || before.Listening || e.after.st.Role == Master {
+			return ""
+		}
+		switch ev := e.ev.(type) {
+		case Received:
+			r = ev
+		case Stop, SetFault:
+			return ""
+		}
+		p := r.Packet.Priority
+		if p > before.Priority || p == before.Priority && r.From.Compare(before.Source) > 0 {
+			return ""
+		}
+		return "it left"
+	},
+	"a master that yields says one word more, and none when configured so": func(c *Config, e edge) string {
+		_, received := e.ev.(Received)
+		if !received || e.before.st.Role != Master || e.before.st.Listening || e.after.st.Role == Master {
+			return ""
+		}
+		if last := e.do[0] == Action(Send{e.before.st.Priority}); last == c.QuietYield {
+			return fmt.Sprintf("it begins with %v", e.do[0])
+		}
+		return ""
+	},
+	"what a role does not use is empty": func(_ *Config, e edge) string {
+		st := e.after.st
+		switch {
+		case st.Listening && st.Role != Master:
+			return "listening"
+		case st.Resigned && st.Role != Backup:
+			return "resigned"
+		case st.Master.IsValid() && (st.Role == Init || st.Role == Fault):
+			return "master " + st.Master.String()
+		case st.Role == Master && st.Master != st.Source:
+			return "master " + st.Master.String()
+		case st.Priority == 0:
+			return "priority 0"
+		}
+		return ""
+	},
+	"an interval is learned from a better master in version 3 only, and forgotten as master": func(c *Config, e edge) string {
+		own := c.Version == V2 || e.after.st.Role == Master
+		if got := e.after.st.MasterInterval; own && got != c.AdvertInterval {
+			return fmt.Sprintf("interval %s", got)
+		}
+		if r, ok := e.ev.(Received); ok && e.after.st.MasterInterval != e.before.st.MasterInterval && e.after.st.MasterInterval != r.Packet.Interval {
+			return "interval of nobody"
+		}
+		return ""
+	},
+	"the log line exists when the role changes and only then": func(c *Config, e edge) string {
+		if why := Why(c, e.before.st, e.ev); (why != "") != (e.before.st.Role != e.after.st.Role) {
+			return fmt.Sprintf("it is %q", why)
+		}
+		return ""
+	},
+}
+
+func TestEveryReachableStateKeepsTheRules(t *testing.T) {
+	for name, c := range walkConfigs() {
+		t.Run(name, func(t *testing.T) {
+			roles, edges, failures := map[Role]bool{}, 0, 0
+			nodes := walk(c, func(e edge) {
+				roles[e.after.st.Role], edges = true, edges+1
+				for rule, check := range walkRules {
+					if wrong := check(c, e); wrong != "" && failures < 10 {
+						failures++
+						t.Errorf("%s: %s\n  before %+v\n  event  %T%+v\n  does   %v\n  after  %+v", rule, wrong, e.before, e.ev, e.ev, e.do, e.after)
+					}
+				}
+			})
+			if len(roles) != 4 {
+				t.Errorf("reached roles %v, want all four", roles)
+			}
+			t.Logf("%d states, %d edges", nodes, edges)
+		})
+	}
+}
+
+// Of any two masters that hear each other exactly one yields, whatever brought them to be masters.
+func TestOfTwoMastersOneYields(t *testing.T) {
+	c := machineConfig(nil)
+	var masters []State
+	walk(c, func(e edge) {
+		if st := e.after.st; st.Role == Master && !st.Listening {
+			masters = append(masters, st)
+		}
+	})
+	pairs := map[[2]State]bool{}
+	for _, a := range masters {
+		for _, b := range masters {
+			if a.Source != b.Source {
+				pairs[[2]State{a, b}] = true
+			}
+		}
+	}
+	if len(pairs) < 16 { // 4 priorities each, 2 sources
+		t.Fatalf("%d pairs of masters, want 16 at least", len(pairs))
+	}
+	for p := range pairs {
+		a, _ := Step(c, p[0], advert(p[1].Source, p[1].Priority, time.Second))
+		b, _ := Step(c, p[1], advert(p[0].Source, p[0].Priority, time.Second))
+		if (a.Role == Master) == (b.Role == Master) {
+			t.Errorf("%+v and %+v: %s and %s", p[0], p[1], a.Role, b.Role)
+		}
+	}
+}
