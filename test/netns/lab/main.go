@@ -1,5 +1,3 @@
-//go:build linux
-
 // Command lab runs a command on a kernel that has IPVS: in place where the host has it, otherwise inside user-mode-linux
 // with the host's file system, environment and working directory.
 //

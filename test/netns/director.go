@@ -1,0 +1,173 @@
+package netns
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A Director is govrrpd on a node. Its process may be killed and started again: file and sockets stay where they are.
+type Director struct {
+	*Process
+	Config string // path of the configuration
+	Socket string // path of the control socket
+	node   *Node
+	flags  []string
+}
+
+// programVariable names the govrrpd to test, in place of bin/govrrpd of this tree.
+const programVariable = "GOVRRPD_BIN"
+
+// Program returns the path of the govrrpd that the World runs.
+func (w *World) Program() string {
+	w.t.Helper()
+	if path := os.Getenv(programVariable); path != "" {
+		return path
+	}
+	wd, err := os.Getwd()
+	w.must(err, "working directory")
+	for dir := wd; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
+			continue
+		}
+		path := filepath.Join(dir, "bin", "govrrpd")
+		if _, err := os.Stat(path); err != nil {
+			w.t.Fatalf("%v: run `make build`", err)
+		}
+		return path
+	}
+	w.t.Fatalf("no go.mod in %s or above: set $%s to the program to test", wd, programVariable)
+	return ""
+}
+
+// Govrrpd writes config to a file and starts a director with it.
+func (n *Node) Govrrpd(config string, flags ...string) *Director {
+	n.w.t.Helper()
+	folder := filepath.Join(n.w.dir, n.Name)
+	n.w.must(os.MkdirAll(folder, 0o755), "%s: folder", n.Name)
+	d := &Director{
+		node: n, flags: flags,
+		Config: filepath.Join(folder, "govrrpd.hcl"), Socket: filepath.Join(folder, "control.sock"),
+	}
+	d.Write(config)
+	d.Restart()
+	return d
+}
+
+// Write replaces the configuration file.
+func (d *Director) Write(config string) {
+	d.node.w.t.Helper()
+	d.node.w.must(os.WriteFile(d.Config, []byte(config), 0o644), "%s: configuration", d.node.Name)
+}
+
+// Restart starts the director again after it ended.
+func (d *Director) Restart() {
+	d.node.w.t.Helper()
+	argv := append([]string{d.node.w.Program(), "run", "-c", d.Config, "--socket", d.Socket}, d.flags...)
+	d.Process = d.node.Start("govrrpd", argv...)
+}
+
+// Command runs a command of govrrpd that talks to this director, and returns what it printed and whether it went well.
+func (d *Director) Command(args ...string) (string, error) {
+	return d.node.Run(append(append([]string{d.node.w.Program()}, args...), "--socket", d.Socket)...)
+}
+
+// Reload writes config and asks the director to load it.
+func (d *Director) Reload(config string) (string, error) {
+	d.node.w.t.Helper()
+	d.Write(config)
+	return d.Command("reload")
+}
+
+// RouterPID returns the process id of the router, the child that speaks VRRP and outlives the director.
+func (d *Director) RouterPID() (int, error) {
+	pids, err := d.node.processes()
+	if err != nil {
+		return 0, err
+	}
+	for _, pid := range pids {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		argv := strings.Split(string(b), "\x00")
+		if err == nil && len(argv) > 1 && argv[1] == "router" && strings.Contains(string(b), filepath.Dir(d.Socket)) {
+			return pid, nil
+		}
+	}
+	return 0, fmt.Errorf("no router of %s on %s", d.Socket, d.node.Name)
+}
+
+// Status is the part of the director's status that tests look at; the names are those of the contract.
+type Status struct {
+	VRRP []struct {
+		Name     string
+		Role     string
+		Priority int
+		Master   string
+		Since    time.Time
+	}
+	IPVS []struct {
+		Name        string
+		RealServers []struct {
+			Address string
+			Weight  int
+			Up      bool
+		} `json:"real_servers"`
+	}
+}
+
+// Status asks the director over its control socket. Any goroutine may call it.
+func (d *Director) Status(ctx context.Context) (Status, error) {
+	var s Status
+	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", d.Socket)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://govrrpd/api/v1/status", nil)
+	if err != nil {
+		return s, err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return s, err
+	}
+	defer res.Body.Close()
+	return s, json.NewDecoder(res.Body).Decode(&s)
+}
+
+// Role returns the role of a virtual router, or "" when the director does not answer or knows none of that name.
+func (d *Director) Role(name string) string {
+	s, err := d.Status(d.node.w.t.Context())
+	if err != nil {
+		return ""
+	}
+	for _, v := range s.VRRP {
+		if v.Name == name {
+			return v.Role
+		}
+	}
+	return ""
+}
+
+// Keepalived starts the real keepalived on the node with its own process id files; -P makes it do VRRP alone.
+func (n *Node) Keepalived(name, config string, flags ...string) *Process {
+	n.w.t.Helper()
+	program, err := exec.LookPath("keepalived")
+	n.w.must(err, "run `apt-get install keepalived`")
+	folder := filepath.Join(n.w.dir, n.Name)
+	n.w.must(os.MkdirAll(folder, 0o755), "%s: folder", n.Name)
+	file := func(suffix string) string { return filepath.Join(folder, name+suffix) }
+	n.w.must(os.WriteFile(file(".conf"), []byte(config), 0o644), "%s: configuration", n.Name)
+	argv := []string{
+		program, "--dont-fork", "--log-console", "--log-detail", "--use-file", file(".conf"),
+		"--pid", file(".pid"), "--vrrp_pid", file(".vrrp.pid"), "--checkers_pid", file(".checkers.pid"),
+	}
+	return n.Start(name, append(argv, flags...)...)
+}
