@@ -1,9 +1,17 @@
 // Package conf reads the configuration: HCL in, domain values out. The structs that mirror the HCL never leave it.
 //
-// It is pure but for reading the named files: nothing is looked up on the network and nothing on the host is changed. Everything that
-// is wrong with the files is reported at once, each mistake with its place and with what to write instead.
+// It is pure but for reading: the named files, the host's name, the user database and the scripts' permissions. Nothing is asked
+// of the network, and nothing on the host is changed. Everything that is wrong is reported at once, each mistake with its place
+// and with what to write instead.
 //
-// Reading needs about a hundred times the size of the files in memory for a moment. A long-lived caller gives it back with
+//	files.go     paths -> bytes
+//	nesting.go   bytes that would overflow the parser's stack are refused
+//	variable.go  variable blocks and functions -> what expressions may use
+//	value.go     one attribute -> one value within its range
+//	global.go vrrp.go virtual_server.go check.go   one block each
+//	report.go    diagnostics in the operator's words; write.go prints them, secret.go blots out passwords
+//
+// Reading takes about a hundred times the size of the files in memory for a moment. A long-lived caller gives it back with
 // debug.FreeOSMemory after Load.
 package conf
 
@@ -11,6 +19,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/dynblock"
+	"github.com/hashicorp/hcl/v2/gohcl"
 
 	"github.com/govrrpd/govrrpd/checkers"
 	"github.com/govrrpd/govrrpd/ipvs"
@@ -42,8 +52,53 @@ type Global struct {
 	Refresh     time.Duration // between two reads of the kernel's IPVS table, 100 ms to 1 h
 }
 
-// Load reads files, and folders with all *.hcl in them, as one configuration. vars gives values to variable blocks by their names.
-// The Config is nil when the diagnostics have errors; they come sorted by place, and Write prints them.
+// Load reads files, and folders with all *.hcl in them, as one configuration. vars gives values to variable blocks by their
+// names. The Config is nil when the diagnostics have errors; they come sorted by place, and Write prints them.
 func Load(paths []string, vars map[string]string) (*Config, hcl.Diagnostics) {
-	return load(paths, vars)
+	src := readFiles(paths)
+	src.parse()
+	if src.diags.HasErrors() {
+		return nil, src.report(src.diags)
+	}
+	d := &decoder{src: src}
+	c := d.config(vars)
+	if diags := src.report(d.diags); diags.HasErrors() {
+		return nil, diags
+	}
+	c.Files = src.names
+	return c, nil
+}
+
+// rawConfig is the top level of all files together.
+type rawConfig struct {
+	Variables []rawVariable `hcl:"variable,block"`
+	Global    *rawGlobal    `hcl:"global,block"`
+	Routers   []rawRouter   `hcl:"vrrp_instance,block"`
+	Services  []rawService  `hcl:"virtual_server,block"`
+}
+
+// A decoder turns raw blocks into domain values and collects what is wrong with them.
+type decoder struct {
+	src        *source
+	ctx        *hcl.EvalContext
+	global     Global
+	credential *checkers.Credential // of global.ScriptUser; nil for the daemon's own
+	undecoded  bool                 // blocks may be missing because they, or the dynamic ones that make them, have mistakes
+	diags      hcl.Diagnostics
+}
+
+func (d *decoder) config(vars map[string]string) *Config {
+	body := d.src.body()
+	d.ctx = d.evalContext(body, vars)
+	var raw rawConfig
+	diags := gohcl.DecodeBody(dynblock.Expand(body, d.ctx), d.ctx, &raw)
+	d.diags, d.undecoded = append(d.diags, diags...), diags.HasErrors()
+	d.buildGlobal(raw.Global)
+	c := &Config{Global: d.global, Routers: d.routers(raw.Routers)}
+	c.Services, c.Checks = d.services(raw.Services)
+	if len(raw.Routers)+len(raw.Services) == 0 && !d.diags.HasErrors() {
+		d.problem(hcl.Range{Filename: d.src.names[0]}, "there is neither a vrrp_instance nor a virtual_server",
+			"an empty configuration would take everything down; to do that, stop the daemon")
+	}
+	return c
 }

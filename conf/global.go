@@ -1,0 +1,63 @@
+package conf
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/govrrpd/govrrpd/checkers"
+)
+
+// rawGlobal is the global block.
+type rawGlobal struct {
+	RouterID    *hcl.Attribute `hcl:"router_id,optional"`
+	ScriptUser  *hcl.Attribute `hcl:"script_user,optional"`
+	RTPriority  *hcl.Attribute `hcl:"realtime_priority,optional"`
+	LockMemory  *hcl.Attribute `hcl:"lock_memory,optional"`
+	FlushOnStop *hcl.Attribute `hcl:"flush_on_stop,optional"`
+	Refresh     *hcl.Attribute `hcl:"ipvs_refresh,optional"`
+}
+
+// refreshDefault is often enough that an operator's slip with ipvsadm is repaired before the next call comes in.
+const refreshDefault = 2 * time.Second
+
+func (d *decoder) buildGlobal(r *rawGlobal) {
+	d.global = Global{Refresh: refreshDefault}
+	if r != nil {
+		d.text(r.RouterID, "lb1", &d.global.RouterID)
+		d.number(r.RTPriority, 0, 99, "(0 is the normal scheduler, 99 the most urgent)", &d.global.RTPriority)
+		d.flag(r.LockMemory, &d.global.LockMemory)
+		d.flag(r.FlushOnStop, &d.global.FlushOnStop)
+		d.duration(r.Refresh, span{low: 100 * time.Millisecond, high: time.Hour}, &d.global.Refresh)
+		d.scriptUser(r.ScriptUser)
+	}
+	if d.global.RouterID == "" {
+		d.global.RouterID, _ = os.Hostname() // fails only without /proc and a kernel name; an empty name harms nobody
+	}
+}
+
+// scriptUser looks the user up whom scripts run as.
+func (d *decoder) scriptUser(a *hcl.Attribute) {
+	name := ""
+	if !d.text(a, "nobody", &name) || name == "" {
+		return
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		d.problem(a.Expr.Range(), fmt.Sprintf("script_user %s is not a user of this host", quote(name)),
+			fmt.Sprintf("create it with: useradd --system --no-create-home %s; or write script_user = %q", name, "nobody"))
+		return
+	}
+	uid, errU := strconv.ParseUint(u.Uid, 10, 32)
+	gid, errG := strconv.ParseUint(u.Gid, 10, 32)
+	if errU != nil || errG != nil {
+		d.problem(a.Expr.Range(), fmt.Sprintf("script_user %s has the ids %s and %s, want numbers", quote(name), u.Uid, u.Gid), "")
+		return
+	}
+	d.global.ScriptUser = name
+	d.credential = &checkers.Credential{UID: uint32(uid), GID: uint32(gid)}
+}

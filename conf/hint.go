@@ -1,0 +1,177 @@
+package conf
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/gohcl"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// rewordKeyword words what no block has by that name, or has in another form.
+func (s *source) rewordKeyword(diag *hcl.Diagnostic) *hcl.Diagnostic {
+	switch diag.Summary {
+	case "Unsupported argument", "Unsupported block type", "Missing required argument":
+	default:
+		return nil
+	}
+	at := *diag.Subject
+	name, block := s.text(at), s.blockAt(at)
+	switch schema, known := schemaOf(block); {
+	case diag.Summary == "Missing required argument":
+		return newProblem(at, lowerFirst(oneLine(diag.Detail)), "")
+	case known && schema[name] == "block":
+		return newProblem(at, fmt.Sprintf("%s is a block, not a keyword", name), fmt.Sprintf("write %s { … } without the =", name))
+	case known && schema[name] == "attribute":
+		return newProblem(at, fmt.Sprintf("%s is a keyword, not a block", name), fmt.Sprintf("write %s = …", name))
+	default:
+		return newProblem(at, "unknown keyword "+quote(name)+within(block), keywordHint(name, block, schema))
+	}
+}
+
+func within(block string) string {
+	if block == "" {
+		return ""
+	}
+	return " in " + block
+}
+
+// keywordHint says what to write instead of a keyword that is not known in block.
+func keywordHint(name, block string, schema map[string]string) string {
+	if hint, ok := translations()[name]; ok {
+		return hint
+	}
+	if later()[name] {
+		return "this version does not support it yet: remove it"
+	}
+	if hint := suggest(name, keysOf(schema)); hint != "" {
+		return strings.TrimSpace(hint)
+	}
+	for _, other := range blockNames() {
+		if s, _ := schemaOf(other); s[name] != "" && other != block {
+			return fmt.Sprintf("%s belongs into %s", name, strings.TrimPrefix(other, "a "))
+		}
+	}
+	return fmt.Sprintf("known here: %s", strings.Join(slices.Sorted(keysOf(schema)), ", "))
+}
+
+// blockAt is the type of the innermost block around r; that of the blocks it makes for a dynamic one, empty for the top level.
+func (s *source) blockAt(r hcl.Range) string {
+	f := s.files[r.Filename]
+	if f == nil {
+		return ""
+	}
+	block := ""
+	for _, b := range f.BlocksAtPos(r.Start) {
+		if b.TypeRange.Start.Byte == r.Start.Byte {
+			break // the unknown keyword is the type of this very block
+		}
+		switch {
+		case b.Type == "dynamic" && len(b.LabelRanges) == 1 && b.LabelRanges[0].Start.Byte == r.Start.Byte:
+			return block
+		case b.Type == "content":
+		case b.Type == "dynamic" && len(b.Labels) == 1:
+			block = b.Labels[0]
+		default:
+			block = b.Type
+		}
+	}
+	return block
+}
+
+// blocks returns the top level blocks of a file.
+func (s *source) blocks(name string) hclsyntax.Blocks {
+	if f := s.files[name]; f != nil {
+		if body, ok := f.Body.(*hclsyntax.Body); ok {
+			return body.Blocks
+		}
+	}
+	return nil
+}
+
+// rawBlocks are the structs that blocks are decoded into, by block.
+func rawBlocks() map[string]any {
+	return map[string]any{
+		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{},
+		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "garp": rawAnnounce{},
+		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{},
+		"check": rawCheck{},
+	}
+}
+
+func blockNames() []string { return slices.Sorted(keysOf(rawBlocks())) }
+
+// schemaOf is "attribute" or "block" by keyword.
+func schemaOf(block string) (map[string]string, bool) {
+	raw, ok := rawBlocks()[block]
+	if !ok {
+		return nil, false
+	}
+	out := map[string]string{}
+	schema, _ := gohcl.ImpliedBodySchema(reflect.New(reflect.TypeOf(raw)).Interface())
+	for _, a := range schema.Attributes {
+		out[a.Name] = "attribute"
+	}
+	for _, b := range schema.Blocks {
+		out[b.Type] = "block"
+	}
+	return out, true
+}
+
+// translations says what keepalived's, ipvsadm's and ldirectord's words are here.
+func translations() map[string]string {
+	return map[string]string{
+		"state":                   "there are no initial states: the priority decides, and preempt = false keeps a master",
+		"virtual_ipaddress":       `write virtual_addresses = ["192.0.2.10/24"]`,
+		"virtual_ip":              `write virtual_addresses = ["192.0.2.10/24"]`,
+		"vip":                     `write virtual_addresses = ["192.0.2.10/24"]`,
+		"vrid":                    "write virtual_router_id",
+		"advert_int":              `write advert_interval = "1s"`,
+		"nopreempt":               "write preempt = false",
+		"auth_type":               `write authentication { type = "pass", password = "…" } on lines of its own`,
+		"auth_pass":               "write password = … in authentication { }",
+		"unicast_peer":            `write unicast { peers = ["10.0.0.2"] }`,
+		"unicast_src_ip":          `write source = "10.0.0.1" in unicast { }`,
+		"mcast_src_ip":            `write source = "10.0.0.1"`,
+		"lower_prio_no_advert":    "write higher_priority_advert = false",
+		"garp_master_delay":       `write delay = "5s" in garp { }`,
+		"garp_master_repeat":      "write repeat = 5 in garp { }",
+		"garp_master_refresh":     `write refresh = "60s" in garp { }`,
+		"vrrp_version":            "write version = 2 or 3 in vrrp_instance",
+		"global_defs":             "write global { }",
+		"vrrp_rt_priority":        "write realtime_priority",
+		"lb_algo":                 `write scheduler = "wlc"`,
+		"lvs_sched":               `write scheduler = "wlc"`,
+		"algorithm":               `write scheduler = "wlc"`,
+		"lb_kind":                 `write forward = "nat", "dr" or "tun"`,
+		"lvs_method":              `write forward = "nat", "dr" or "tun"`,
+		"persistence_timeout":     `write persistence { timeout = "300s" }`,
+		"persistence_granularity": "write prefix = 24 in persistence { }",
+		"delay_loop":              `write interval = "5s" in check { }`,
+		"connect_timeout":         `write timeout = "2s" in check { }`,
+		"inhibit_on_failure":      `write on_failure = "quiesce" in virtual_server`,
+		"retry":                   "write fall = 3: how many probes must fail in a row",
+		"TCP_CHECK":               `write check "tcp" { }`,
+		"HTTP_GET":                `write check "http" { path = "/" }`,
+		"SSL_GET":                 `write check "https" { path = "/" }`,
+		"MISC_CHECK":              `write check "script" { command = ["/path/to/script"] }`,
+		"misc_path":               `write command = ["/path/to/script"]`,
+		"misc_dynamic":            "write weighted = true",
+		"url":                     `write path = "/healthz"`,
+		"status_code":             `write status = ["200-299"]`,
+		"port":                    `write the port with the address: "10.0.0.11:8080"`,
+	}
+}
+
+// later are the keywords that users know from the project's plan and this version does not have.
+func later() map[string]bool {
+	out := map[string]bool{}
+	for _, name := range strings.Fields("preempt_delay accept hmac vmac track route rule notify vrrp_sync_group track_script track_file " +
+		"track_process sync_daemon http addresses fwmark quorum locals") {
+		out[name] = true
+	}
+	return out
+}

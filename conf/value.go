@@ -1,0 +1,367 @@
+package conf
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// The readers below store the value of an attribute in *into when it is set, and return whether *into can be relied on: the default
+// stands, or the value is good. When they return false the mistake was reported, here or where the value comes from.
+
+// value evaluates an attribute. set is false when it is absent or null, ok when it has a mistake.
+func (d *decoder) value(a *hcl.Attribute) (v cty.Value, set, ok bool) {
+	if a == nil {
+		return cty.NilVal, false, true
+	}
+	v, diags := a.Expr.Value(d.ctx)
+	if diags.HasErrors() {
+		d.diags = append(d.diags, diags...)
+		return v, true, false
+	}
+	v, _ = v.UnmarkDeep()
+	if v.IsNull() {
+		return v, false, true
+	}
+	return v, true, v.IsWhollyKnown()
+}
+
+// given reports whether an attribute is there and not null.
+func (d *decoder) given(a *hcl.Attribute) bool {
+	if a == nil {
+		return false
+	}
+	v, _ := a.Expr.Value(d.ctx)
+	return v == cty.NilVal || !v.IsNull()
+}
+
+// scalar evaluates an attribute to a value of a primitive type. hint is what an operator would write.
+func (d *decoder) scalar(a *hcl.Attribute, want cty.Type, hint string) (v cty.Value, set, ok bool) {
+	v, set, ok = d.value(a)
+	if !set || !ok {
+		return v, set, ok
+	}
+	out, err := convert.Convert(v, want)
+	if err != nil {
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want a %s", a.Name, shown(v), want.FriendlyName()), hint)
+		return v, true, false
+	}
+	return out, true, true
+}
+
+// shown is a value as a message quotes it.
+func shown(v cty.Value) string {
+	switch t := v.Type(); {
+	case t == cty.String:
+		return quote(v.AsString())
+	case t == cty.Number:
+		return "the number " + v.AsBigFloat().Text('g', 10)
+	case t == cty.Bool:
+		return strconv.FormatBool(v.True())
+	case t.IsListType(), t.IsTupleType(), t.IsSetType():
+		return "a list"
+	}
+	return "a map"
+}
+
+// required reports a keyword that a block must have and does not.
+func (d *decoder) required(a *hcl.Attribute, at hcl.Range, block, keyword, example string) bool {
+	if d.given(a) {
+		return true
+	}
+	d.missing(at, block, keyword, example)
+	return false
+}
+
+// missing reports a keyword that the block at at must have. It is dropped when the block has an unknown keyword that means this one.
+func (d *decoder) missing(at hcl.Range, block, keyword, example string) {
+	p := newProblem(at, fmt.Sprintf("%s has no %s", block, keyword), "add "+keyword+" = "+example)
+	p.Extra = missing{keyword}
+	d.diags = append(d.diags, p)
+}
+
+func (d *decoder) text(a *hcl.Attribute, example string, into *string) bool {
+	v, set, ok := d.scalar(a, cty.String, fmt.Sprintf("write %s = %q", a.Name, example))
+	if !set || !ok {
+		return ok
+	}
+	*into = v.AsString()
+	if *into == "" || strings.ContainsFunc(*into, unicode.IsControl) {
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want printable text", a.Name, quote(*into)), fmt.Sprintf("write %s = %q", a.Name, example))
+		return false
+	}
+	return true
+}
+
+func (d *decoder) flag(a *hcl.Attribute, into *bool) bool {
+	v, set, ok := d.scalar(a, cty.Bool, fmt.Sprintf("write %s = true or %s = false, without quotes", a.Name, a.Name))
+	if set && ok {
+		*into = v.True()
+	}
+	return ok
+}
+
+// number reads a whole number from low to high. more says what else the range means, if anything.
+func (d *decoder) number(a *hcl.Attribute, low, high int, more string, into *int) bool {
+	v, set, ok := d.scalar(a, cty.Number, fmt.Sprintf("write a number from %d to %d, without quotes", low, high))
+	if !set || !ok {
+		return ok
+	}
+	n, accuracy := v.AsBigFloat().Int64()
+	if accuracy != big.Exact || n < int64(low) || n > int64(high) {
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want %d to %d", a.Name, v.AsBigFloat().Text('g', 10), low, high),
+			strings.TrimSpace(fmt.Sprintf("write %s = %d, for example %s", a.Name, max(int64(low), min(int64(high), n)), more)))
+		return false
+	}
+	*into = int(n)
+	return true
+}
+
+// choice reads one word out of several; its index becomes *into.
+func choice[T any](d *decoder, a *hcl.Attribute, words []string, values []T, into *T) bool {
+	v, set, ok := d.scalar(a, cty.String, "write one of these, between quotes: "+strings.Join(words, " "))
+	if !set || !ok {
+		return ok
+	}
+	i := slices.Index(words, v.AsString())
+	if i < 0 {
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want %s", a.Name, quote(v.AsString()), oneOf(words)),
+			cmp.Or(suggest(v.AsString(), slices.Values(words)), "write one of these, between quotes"))
+		return false
+	}
+	*into = values[i]
+	return true
+}
+
+// oneOf is `"a", "b" or "c"`.
+func oneOf(words []string) string {
+	var quoted []string
+	for _, w := range words {
+		quoted = append(quoted, strconv.Quote(w))
+	}
+	last := len(quoted) - 1
+	if last == 0 {
+		return quoted[0]
+	}
+	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+}
+
+// A span is the durations that a keyword takes.
+type span struct {
+	low, high time.Duration
+	zero      string // what 0s means, if it is allowed besides the span
+	step      time.Duration
+}
+
+// String returns "10ms to 40.95s in steps of 10ms".
+func (s span) String() string {
+	out := fmt.Sprintf("%s to %s", short(s.low), short(s.high))
+	if s.step > 0 {
+		out += " in steps of " + short(s.step)
+	}
+	if s.zero != "" {
+		out += ", or 0s for " + s.zero
+	}
+	return out
+}
+
+func (s span) holds(t time.Duration) bool {
+	if t == 0 && s.zero != "" {
+		return true
+	}
+	return t >= s.low && t <= s.high && (s.step == 0 || t%s.step == 0)
+}
+
+// short is a duration without the zeros that time.Duration prints: 1h, not 1h0m0s.
+func short(t time.Duration) string {
+	s := t.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// duration reads a duration within a span.
+func (d *decoder) duration(a *hcl.Attribute, within span, into *time.Duration) bool {
+	v, set, ok := d.scalar(a, cty.String, fmt.Sprintf("write %s = %q, for example", a.Name, short(within.low)))
+	if !set || !ok {
+		return ok
+	}
+	text := v.AsString()
+	t, err := time.ParseDuration(text)
+	if err != nil {
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want a duration with a unit", a.Name, quote(text)), "write "+a.Name+" = "+withUnit(text))
+		return false
+	}
+	if !within.holds(t) {
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want %s", a.Name, short(t), within), fmt.Sprintf("write %s = %q, for example", a.Name, nearest(t, within)))
+		return false
+	}
+	*into = t
+	return true
+}
+
+// withUnit guesses what was meant by a duration that does not parse.
+func withUnit(text string) string {
+	if f, err := strconv.ParseFloat(text, 64); err == nil && f > 0 && len(text) < 10 {
+		return strconv.Quote(text + "s")
+	}
+	return `a number and ms, s, m or h, such as "250ms" or "1s"`
+}
+
+func nearest(t time.Duration, within span) string {
+	t = max(min(t, within.high), within.low)
+	if within.step > 0 {
+		t = max(t.Truncate(within.step), within.low)
+	}
+	return short(t)
+}
+
+// An element is one string of a list and where it is written.
+type element struct {
+	text string
+	at   hcl.Range
+}
+
+// list reads a list of strings. A list element that is not a string is reported.
+func (d *decoder) list(a *hcl.Attribute, example string) (out []element, ok bool) {
+	v, set, ok := d.value(a)
+	if !set || !ok {
+		return nil, ok
+	}
+	if t := v.Type(); !t.IsListType() && !t.IsTupleType() && !t.IsSetType() {
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want a list", a.Name, shown(v)), fmt.Sprintf("write %s = [%q]", a.Name, example))
+		return nil, false
+	}
+	places := elementPlaces(a, v.LengthInt())
+	ok = true
+	for it := v.ElementIterator(); it.Next(); {
+		_, e := it.Element()
+		at := places(len(out))
+		s, err := convert.Convert(e, cty.String)
+		if err != nil || s.IsNull() {
+			d.problem(at, fmt.Sprintf("an element of %s is not text", a.Name), fmt.Sprintf("write %s = [%q]", a.Name, example))
+			ok = false
+			out = append(out, element{at: at})
+			continue
+		}
+		out = append(out, element{s.AsString(), at})
+	}
+	return out, ok
+}
+
+// elementPlaces tells where element i of a list is written: in a literal list at its own place, otherwise at that of the list.
+func elementPlaces(a *hcl.Attribute, n int) func(i int) hcl.Range {
+	exprs, diags := hcl.ExprList(a.Expr)
+	if diags.HasErrors() || len(exprs) != n {
+		return func(int) hcl.Range { return a.Expr.Range() }
+	}
+	return func(i int) hcl.Range { return exprs[i].Range() }
+}
+
+// host reads the address of a host.
+func (d *decoder) host(a *hcl.Attribute, example string, into *netip.Addr) bool {
+	v, set, ok := d.scalar(a, cty.String, fmt.Sprintf("write %s = %q", a.Name, example))
+	if !set || !ok {
+		return ok
+	}
+	return d.parseHost(a.Name, v.AsString(), a.Expr.Range(), example, into)
+}
+
+// parseHost parses the address of a host: IPv4, and neither multicast, broadcast nor unspecified.
+func (d *decoder) parseHost(what, text string, at hcl.Range, example string, into *netip.Addr) bool {
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		d.problem(at, fmt.Sprintf("%s %s is not an IP address", what, quote(text)), addressHint(text, example))
+		return false
+	}
+	return d.usable(what, addr, at, into)
+}
+
+func (d *decoder) usable(what string, addr netip.Addr, at hcl.Range, into *netip.Addr) bool {
+	addr = addr.Unmap()
+	switch {
+	case !addr.Is4():
+		d.problem(at, fmt.Sprintf("%s %s is IPv6", what, addr), "this version balances and elects over IPv4 only: write an IPv4 address")
+	case addr.IsUnspecified(), addr.IsMulticast(), addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}), addr.As4()[0] == 0:
+		d.problem(at, fmt.Sprintf("%s %s is not the address of a host", what, addr), "write an address that one machine can have")
+	default:
+		*into = addr
+		return true
+	}
+	return false
+}
+
+// addressHint guesses what is wrong with an address that does not parse.
+func addressHint(text, example string) string {
+	_, port, _ := strings.Cut(text, ":")
+	switch {
+	case strings.Contains(text, "/"):
+		return "leave out the / and what follows: only virtual addresses have a prefix length"
+	case strings.Count(text, ":") == 1 && port != "":
+		return "leave out the port"
+	case strings.ContainsFunc(text, unicode.IsLetter):
+		return fmt.Sprintf("names are not looked up, so that the configuration works while DNS is down: write an address such as %q", example)
+	}
+	return fmt.Sprintf("write four numbers from 0 to 255, such as %q", example)
+}
+
+// parseHostPort parses "10.0.0.11:8080".
+func (d *decoder) parseHostPort(what, text string, at hcl.Range, example string, into *netip.AddrPort) bool {
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		d.problem(at, fmt.Sprintf("%s %s has no port", what, quote(text)), fmt.Sprintf("write it with one, such as %q", text+example[strings.LastIndexByte(example, ':'):]))
+		return false
+	}
+	if _, err := netip.ParseAddr(text); err == nil {
+		d.problem(at, fmt.Sprintf("%s %s is IPv6, and has no port", what, quote(text)), fmt.Sprintf("write an IPv4 address and port, such as %q", example))
+		return false
+	}
+	var addr netip.Addr
+	host := strings.TrimSuffix(strings.TrimPrefix(text[:i], "["), "]")
+	if !d.parseHost(what, host, at, example[:strings.LastIndexByte(example, ':')], &addr) {
+		return false
+	}
+	port, ok := d.parsePort(what, text[i+1:], at)
+	*into = netip.AddrPortFrom(addr, port)
+	return ok
+}
+
+func (d *decoder) parsePort(what, text string, at hcl.Range) (uint16, bool) {
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || port == 0 {
+		d.problem(at, fmt.Sprintf("the port of %s is %s, want 1 to 65535", what, quote(text)), "write the port as a number after the colon")
+		return 0, false
+	}
+	return uint16(port), true
+}
+
+// name checks the label that names an instance or a service, and that no other has it.
+func (d *decoder) name(kind, name string, at hcl.Range, taken map[string]hcl.Range) {
+	bad := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._:-/@+", r)
+	}
+	if name == "" || len(name) > 64 || strings.ContainsFunc(name, bad) {
+		d.problem(at, fmt.Sprintf("the name %s of a %s is not 1 to 64 letters, digits and . _ - : / @ +", quote(name), kind),
+			fmt.Sprintf(`write %s "web" { … }, for example; commands and logs use the name`, kind))
+		return
+	}
+	if first, again := taken[name]; again {
+		d.problem(at, fmt.Sprintf("%s %q is defined twice", kind, name), fmt.Sprintf("the first is at %s: give this one another name", place(first)))
+		return
+	}
+	taken[name] = at
+}

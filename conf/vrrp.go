@@ -1,0 +1,323 @@
+package conf
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+// rawRouter is a vrrp_instance block.
+type rawRouter struct {
+	Name       string             `hcl:"name,label"`
+	NameRange  hcl.Range          `hcl:"name,label_range"`
+	Place      hcl.Range          `hcl:",def_range"`
+	Interface  *hcl.Attribute     `hcl:"interface,optional"`
+	VRID       *hcl.Attribute     `hcl:"virtual_router_id,optional"`
+	Priority   *hcl.Attribute     `hcl:"priority,optional"`
+	Version    *hcl.Attribute     `hcl:"version,optional"`
+	Interval   *hcl.Attribute     `hcl:"advert_interval,optional"`
+	Preempt    *hcl.Attribute     `hcl:"preempt,optional"`
+	LastAdvert *hcl.Attribute     `hcl:"higher_priority_advert,optional"`
+	Checksum   *hcl.Attribute     `hcl:"checksum,optional"`
+	Source     *hcl.Attribute     `hcl:"source,optional"`
+	Addresses  *hcl.Attribute     `hcl:"virtual_addresses,optional"`
+	Address    []rawAddress       `hcl:"virtual_address,block"`
+	Unicast    *rawUnicast        `hcl:"unicast,block"`
+	Auth       *rawAuthentication `hcl:"authentication,block"`
+	Announce   *rawAnnounce       `hcl:"garp,block"`
+}
+
+// rawUnicast is the unicast block.
+type rawUnicast struct {
+	Place  hcl.Range      `hcl:",def_range"`
+	Source *hcl.Attribute `hcl:"source,optional"`
+	Peers  *hcl.Attribute `hcl:"peers,optional"`
+}
+
+// rawAuthentication is the authentication block.
+type rawAuthentication struct {
+	Place    hcl.Range      `hcl:",def_range"`
+	Type     *hcl.Attribute `hcl:"type,optional"`
+	Password *hcl.Attribute `hcl:"password,optional"`
+}
+
+// rawAnnounce is the garp block.
+type rawAnnounce struct {
+	Repeat  *hcl.Attribute `hcl:"repeat,optional"`
+	Delay   *hcl.Attribute `hcl:"delay,optional"`
+	Refresh *hcl.Attribute `hcl:"refresh,optional"`
+}
+
+// A router is a vrrp_instance under construction.
+type router struct {
+	*vrrp.Config
+	raw   *rawRouter
+	name  string      // `vrrp_instance "web"`, as messages begin
+	vips  []hcl.Range // where Addresses[i] is written
+	sound bool        // nothing that other checks rely on is wrong
+}
+
+// routers builds the virtual routers, in file order.
+func (d *decoder) routers(raw []rawRouter) []*vrrp.Config {
+	var out []*vrrp.Config
+	var all []*router
+	names := map[string]hcl.Range{}
+	for i := range raw {
+		d.name("vrrp_instance", raw[i].Name, raw[i].NameRange, names)
+		r := d.router(&raw[i])
+		all, out = append(all, r), append(out, r.Config)
+	}
+	d.checkVRIDs(all)
+	d.checkHolders(all)
+	return out
+}
+
+func (d *decoder) router(raw *rawRouter) *router {
+	r := &router{raw: raw, name: fmt.Sprintf("vrrp_instance %q", raw.Name), Config: &vrrp.Config{
+		Name: raw.Name, Version: vrrp.V3, Priority: vrrp.PriorityDefault, AdvertInterval: time.Second, Announce: vrrp.AnnounceDefault,
+	}}
+	before := len(d.diags)
+	d.routerIdentity(r)
+	d.routerTiming(r)
+	d.routerAddresses(r)
+	d.routerPath(r)
+	d.routerAuth(r)
+	d.routerAnnounce(r)
+	r.sound = len(d.diags) == before
+	d.validate(r)
+	return r
+}
+
+// validate is the net under the checks above: what they let through, the protocol's own rules must not.
+func (d *decoder) validate(r *router) {
+	if !r.sound || r.Interface == "" || r.VRID == 0 || r.unknown(d) {
+		return
+	}
+	if err := r.Validate(); err != nil {
+		for line := range strings.Lines(err.Error()) {
+			d.problem(r.raw.Place, r.name+": "+strings.TrimSpace(line), "")
+		}
+	}
+}
+
+// unknown reports whether a value of the block comes from a mistake elsewhere.
+func (r *router) unknown(d *decoder) bool {
+	for _, a := range []*hcl.Attribute{r.raw.Interval, r.raw.Version, r.raw.Priority, r.raw.Checksum, r.raw.Addresses, r.raw.Preempt} {
+		if _, _, ok := d.value(a); !ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *decoder) routerIdentity(r *router) {
+	raw := r.raw
+	if d.required(raw.Interface, raw.Place, r.name, "interface", `"eth0", the interface that adverts are sent and heard on`) {
+		d.device(raw.Interface, &r.Interface)
+	}
+	vrid := 0
+	if d.required(raw.VRID, raw.Place, r.name, "virtual_router_id", "51, the same number (1 to 255) on all routers of the address") {
+		d.number(raw.VRID, 1, 255, "", &vrid)
+	}
+	priority := vrrp.PriorityDefault
+	d.number(raw.Priority, 1, vrrp.PriorityOwner, "(255 only on the router that owns the address)", &priority)
+	r.VRID, r.Priority = uint8(vrid), uint8(priority)
+
+	version := 3
+	if d.number(raw.Version, 2, 3, "", &version) {
+		r.Version = vrrp.Version(version)
+	}
+	preempt, last := true, true
+	d.flag(raw.Preempt, &preempt)
+	d.flag(raw.LastAdvert, &last)
+	r.NoPreempt, r.QuietYield = !preempt, !last
+	if r.NoPreempt && r.Priority == vrrp.PriorityOwner {
+		d.problem(raw.Preempt.Expr.Range(), "preempt = false contradicts priority 255: the owner of an address always takes it",
+			"remove preempt = false, or write priority = 254")
+	}
+}
+
+// device reads the name of an interface; 15 bytes is what the kernel keeps (IFNAMSIZ).
+func (d *decoder) device(a *hcl.Attribute, into *string) bool {
+	name := ""
+	if !d.text(a, "eth0", &name) || name == "" {
+		return false
+	}
+	bad := strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r == ':' || unicode.IsSpace(r) })
+	if len(name) > 15 || bad || name == "." || name == ".." {
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s %s is not the name of an interface (1 to 15 bytes, without / : and blanks)", a.Name, quote(name)),
+			"`ip link` lists the names that this host has")
+		return false
+	}
+	*into = name
+	return true
+}
+
+func (d *decoder) routerTiming(r *router) {
+	within := span{low: vrrp.MinAdvertInterval, high: vrrp.MaxAdvertInterval, step: vrrp.MinAdvertInterval}
+	if r.Version == vrrp.V2 {
+		within = span{low: time.Second, high: vrrp.MaxAdvertIntervalV2, step: time.Second}
+	}
+	var t time.Duration
+	ok := d.duration(r.raw.Interval, span{low: 1, high: 1<<63 - 1}, &t)
+	switch {
+	case !ok || t == 0:
+	case within.holds(t):
+		r.AdvertInterval = t
+	case r.Version == vrrp.V2:
+		d.problem(r.raw.Interval.Expr.Range(), fmt.Sprintf("advert_interval is %s, version 2 knows whole seconds from 1s to 255s only", short(t)),
+			fmt.Sprintf("write advert_interval = %q, or version = 3, on all routers of the address", nearest(t, within)))
+	default:
+		d.problem(r.raw.Interval.Expr.Range(), fmt.Sprintf("advert_interval is %s, want %s", short(t), within),
+			fmt.Sprintf("write advert_interval = %q, for example", nearest(t, within)))
+	}
+}
+
+// routerPath reads how adverts travel: multicast or unicast, from which address, and with which checksum.
+func (d *decoder) routerPath(r *router) {
+	raw := r.raw
+	forms := []vrrp.Form{vrrp.FormAuto, vrrp.FormPseudoHeader, vrrp.FormMessage}
+	choice(d, raw.Checksum, []string{"auto", "pseudo-header", "message"}, forms, &r.Checksum)
+	if r.Version == vrrp.V2 && r.Checksum == vrrp.FormPseudoHeader {
+		d.problem(raw.Checksum.Expr.Range(), "version 2 has one form of checksum, over the message only", "remove checksum, or write version = 3")
+	}
+	d.host(raw.Source, "10.0.0.1", &r.Source)
+	source := raw.Source
+	if u := raw.Unicast; u != nil {
+		if d.given(u.Source) {
+			if d.given(raw.Source) {
+				d.problem(raw.Source.Expr.Range(), "source is set twice, here and in unicast", "remove this one")
+			}
+			source = u.Source
+			d.host(u.Source, "10.0.0.1", &r.Source)
+		}
+		d.peers(r, u)
+	}
+	if i := slices.IndexFunc(r.Addresses, func(a vrrp.Address) bool { return a.Prefix.Addr() == r.Source }); i >= 0 && r.Priority != vrrp.PriorityOwner {
+		d.problem(source.Expr.Range(), fmt.Sprintf("source %s is one of the virtual addresses, which a backup does not have", r.Source),
+			"write an address that this host always has, or leave source out for the interface's primary one")
+	}
+}
+
+func (d *decoder) peers(r *router, u *rawUnicast) {
+	if !d.required(u.Peers, u.Place, "unicast in "+r.name, "peers", `["10.0.0.2"], the addresses of all other routers`) {
+		return
+	}
+	list, ok := d.list(u.Peers, "10.0.0.2")
+	if ok && len(list) == 0 && d.known(u.Peers) {
+		d.problem(u.Peers.Expr.Range(), "peers is empty: nobody would hear this router", `write peers = ["10.0.0.2"], or remove unicast { } for multicast`)
+	}
+	for _, e := range list {
+		var peer netip.Addr
+		if !ok || !d.parseHost("peer", e.text, e.at, "10.0.0.2", &peer) {
+			continue
+		}
+		switch {
+		case slices.Contains(r.Peers, peer):
+			d.problem(e.at, fmt.Sprintf("peer %s is named twice", peer), "remove one")
+		case peer == r.Source:
+			d.problem(e.at, fmt.Sprintf("peer %s is this router's own source", peer), "name the other routers only")
+		case slices.ContainsFunc(r.Addresses, func(a vrrp.Address) bool { return a.Prefix.Addr() == peer }):
+			d.problem(e.at, fmt.Sprintf("peer %s is one of the virtual addresses, which moves", peer), "name the address that the other router always has")
+		}
+		r.Peers = append(r.Peers, peer)
+	}
+}
+
+// known reports whether the value of an attribute does not come from a mistake elsewhere.
+func (d *decoder) known(a *hcl.Attribute) bool {
+	_, _, ok := d.value(a)
+	return ok
+}
+
+func (d *decoder) routerAuth(r *router) {
+	auth := r.raw.Auth
+	if auth == nil {
+		return
+	}
+	if r.Version == vrrp.V3 && d.known(r.raw.Version) {
+		d.problem(auth.Place, "version 3 has no password authentication (RFC 9568 section 9)", "remove authentication { }, or write version = 2 on all routers of the address")
+		return
+	}
+	kind := ""
+	if d.required(auth.Type, auth.Place, "authentication in "+r.name, "type", `"pass"`) {
+		choice(d, auth.Type, []string{"pass"}, []string{"pass"}, &kind)
+	}
+	if !d.required(auth.Password, auth.Place, "authentication in "+r.name, "password", "…, 1 to 8 characters, the same on all routers of the address") {
+		return
+	}
+	v, set, ok := d.secret(auth.Password)
+	if !set || !ok {
+		return
+	}
+	if len(v) == 0 || len(v) > vrrp.MaxPassword || strings.ContainsRune(v, 0) {
+		d.problem(auth.Password.Expr.Range(), fmt.Sprintf("the password has %d bytes, want 1 to %d", len(v), vrrp.MaxPassword),
+			"shorten it; keepalived uses the first 8 and drops the rest")
+		return
+	}
+	r.Password = v
+}
+
+// secret reads text that no message may quote.
+func (d *decoder) secret(a *hcl.Attribute) (text string, set, ok bool) {
+	v, set, ok := d.value(a)
+	if !set || !ok {
+		return "", set, ok
+	}
+	if s := v.Type().FriendlyName(); s != "string" && s != "number" {
+		d.problem(a.Expr.Range(), a.Name+" is not text", "write it between quotes")
+		return "", true, false
+	}
+	if v.Type().FriendlyName() == "number" {
+		d.problem(a.Expr.Range(), a.Name+" is a number, which may not come out as it is written", "write it between quotes")
+		return "", true, false
+	}
+	return v.AsString(), true, true
+}
+
+func (d *decoder) routerAnnounce(r *router) {
+	if raw := r.raw.Announce; raw != nil {
+		d.number(raw.Repeat, 1, 100, "", &r.Announce.Repeat)
+		d.duration(raw.Delay, span{low: 100 * time.Millisecond, high: time.Hour, zero: "one burst only"}, &r.Announce.Delay)
+		d.duration(raw.Refresh, span{low: time.Second, high: 24 * time.Hour, zero: "never"}, &r.Announce.Refresh)
+	}
+}
+
+// checkVRIDs reports virtual routers that would hear each other's adverts as their own.
+func (d *decoder) checkVRIDs(all []*router) {
+	type wire struct {
+		device string
+		vrid   uint8
+	}
+	seen := map[wire][]*router{}
+	for _, r := range all {
+		if r.Interface == "" || r.VRID == 0 {
+			continue
+		}
+		key := wire{r.Interface, r.VRID}
+		for _, other := range seen[key] {
+			if apart(r.Config, other.Config) {
+				continue
+			}
+			d.problem(r.raw.VRID.Expr.Range(), fmt.Sprintf("virtual_router_id %d on %s is taken by %s at %s", r.VRID, r.Interface, other.name, place(other.raw.VRID.Expr.Range())),
+				"give this one another number, on all its routers; two of one number need unicast to different peers")
+			break
+		}
+		seen[key] = append(seen[key], r)
+	}
+}
+
+// apart reports whether two routers of one VRID have no peer in common.
+func apart(a, b *vrrp.Config) bool {
+	if !a.Unicast() || !b.Unicast() {
+		return false
+	}
+	return !slices.ContainsFunc(a.Peers, func(p netip.Addr) bool { return slices.Contains(b.Peers, p) })
+}

@@ -1,0 +1,151 @@
+package conf
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"unicode"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+// rawAddress is a virtual_address block, the long form of an element of virtual_addresses.
+type rawAddress struct {
+	Address      string         `hcl:"address,label"`
+	AddressRange hcl.Range      `hcl:"address,label_range"`
+	Interface    *hcl.Attribute `hcl:"interface,optional"`
+	Label        *hcl.Attribute `hcl:"label,optional"`
+	Advertised   *hcl.Attribute `hcl:"advertised,optional"`
+}
+
+const vipExample = "192.0.2.10/24"
+
+// routerAddresses reads the virtual addresses, short forms first.
+func (d *decoder) routerAddresses(r *router) {
+	raw := r.raw
+	before := len(d.diags)
+	list, ok := d.list(raw.Addresses, vipExample)
+	for _, e := range list {
+		var a vrrp.Address
+		if ok && d.virtualAddress(e.text, e.at, &a.Prefix) {
+			d.addAddress(r, a, e.at)
+		}
+	}
+	for _, long := range raw.Address {
+		a := vrrp.Address{}
+		good := d.virtualAddress(long.Address, long.AddressRange, &a.Prefix)
+		if d.longForm(&long, &a) && good {
+			d.addAddress(r, a, long.AddressRange)
+		}
+	}
+	if len(d.diags) == before && d.known(raw.Addresses) && !d.undecoded {
+		d.checkAdvertised(r)
+	}
+}
+
+// longForm reads what only the long form says.
+func (d *decoder) longForm(raw *rawAddress, a *vrrp.Address) bool {
+	good := true
+	if d.given(raw.Interface) {
+		good = d.device(raw.Interface, &a.Interface)
+	}
+	advertised := true
+	good = d.flag(raw.Advertised, &advertised) && good
+	a.Excluded = !advertised
+	if good = d.text(raw.Label, "eth1:web", &a.Label) && good; good && a.Label != "" {
+		if len(a.Label) > 15 || strings.ContainsFunc(a.Label, unicode.IsSpace) {
+			d.problem(raw.Label.Expr.Range(), fmt.Sprintf("label %s is not 1 to 15 bytes without blanks", quote(a.Label)), `write label = "eth1:web", for example`)
+			return false
+		}
+	}
+	return good
+}
+
+// addAddress appends an address that the router does not have yet.
+func (d *decoder) addAddress(r *router, a vrrp.Address, at hcl.Range) {
+	for i, other := range r.Addresses {
+		if other.Prefix.Addr() == a.Prefix.Addr() && other.Interface == a.Interface {
+			d.problem(at, fmt.Sprintf("virtual address %s is named twice", a.Prefix.Addr()), fmt.Sprintf("the first is at %s: remove one", place(r.vips[i])))
+			return
+		}
+	}
+	r.Addresses, r.vips = append(r.Addresses, a), append(r.vips, at)
+}
+
+// checkAdvertised checks how many addresses an advert would name.
+func (d *decoder) checkAdvertised(r *router) {
+	switch n := len(r.Advertised()); {
+	case n > vrrp.MaxAddresses:
+		d.problem(r.raw.Place, fmt.Sprintf("%s advertises %d addresses, an advert holds %d", r.name, n, vrrp.MaxAddresses),
+			`write the rest as virtual_address "…" { advertised = false }; they move along`)
+	case len(r.Addresses) == 0:
+		d.missing(r.raw.Place, r.name, "virtual_addresses", fmt.Sprintf("[%q]", vipExample))
+	case n == 0:
+		d.problem(r.raw.Place, r.name+" advertises none of its addresses, an advert names at least one", "remove advertised = false from one of them")
+	}
+}
+
+// virtualAddress parses "192.0.2.10/24"; without a length it is /32.
+func (d *decoder) virtualAddress(text string, at hcl.Range, into *netip.Prefix) bool {
+	host, length, found := strings.Cut(text, "/")
+	var addr netip.Addr
+	if !d.parseHost("virtual address", host, at, vipExample, &addr) {
+		return false
+	}
+	if !found {
+		*into = netip.PrefixFrom(addr, 32)
+		return true
+	}
+	p, err := netip.ParsePrefix(addr.String() + "/" + length)
+	if err != nil || p.Bits() == 0 {
+		d.problem(at, fmt.Sprintf("the prefix length of virtual address %s is %s, want 1 to 32", addr, quote(length)),
+			fmt.Sprintf("write %q, with the length that the network has", addr.String()+"/24"))
+		return false
+	}
+	if p.Bits() < 31 && (addr == p.Masked().Addr() || addr == lastOf(p)) {
+		d.problem(at, fmt.Sprintf("virtual address %s is the %s address of its network", text, map[bool]string{true: "network", false: "broadcast"}[addr == p.Masked().Addr()]),
+			"write an address between them, or /32 if the network is larger")
+		return false
+	}
+	*into = p
+	return true
+}
+
+// lastOf is the broadcast address of an IPv4 prefix.
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().As4()
+	for i := p.Bits(); i < 32; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	return netip.AddrFrom4(b)
+}
+
+// checkHolders reports addresses that two instances would add to and remove from one interface.
+func (d *decoder) checkHolders(all []*router) {
+	type held struct {
+		device string
+		addr   netip.Addr
+	}
+	type holder struct {
+		*router
+		at hcl.Range
+	}
+	seen := map[held]holder{}
+	for _, r := range all {
+		for i, a := range r.Addresses {
+			key := held{a.Interface, a.Prefix.Addr()}
+			if key.device == "" {
+				key.device = r.Interface
+			}
+			first, again := seen[key]
+			if again && first.router != r {
+				d.problem(r.vips[i], fmt.Sprintf("virtual address %s on %s is held by %s at %s already", key.addr, key.device, first.name, place(first.at)),
+					"an address belongs to one instance: remove one")
+				continue
+			}
+			seen[key] = holder{r, r.vips[i]}
+		}
+	}
+}
