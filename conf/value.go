@@ -91,6 +91,9 @@ func (d *decoder) missing(at hcl.Range, block, keyword, example string) {
 }
 
 func (d *decoder) text(a *hcl.Attribute, example string, into *string) bool {
+	if a == nil {
+		return true
+	}
 	v, set, ok := d.scalar(a, cty.String, fmt.Sprintf("write %s = %q", a.Name, example))
 	if !set || !ok {
 		return ok
@@ -104,6 +107,9 @@ func (d *decoder) text(a *hcl.Attribute, example string, into *string) bool {
 }
 
 func (d *decoder) flag(a *hcl.Attribute, into *bool) bool {
+	if a == nil {
+		return true
+	}
 	v, set, ok := d.scalar(a, cty.Bool, fmt.Sprintf("write %s = true or %s = false, without quotes", a.Name, a.Name))
 	if set && ok {
 		*into = v.True()
@@ -113,6 +119,9 @@ func (d *decoder) flag(a *hcl.Attribute, into *bool) bool {
 
 // number reads a whole number from low to high. more says what else the range means, if anything.
 func (d *decoder) number(a *hcl.Attribute, low, high int, more string, into *int) bool {
+	if a == nil {
+		return true
+	}
 	v, set, ok := d.scalar(a, cty.Number, fmt.Sprintf("write a number from %d to %d, without quotes", low, high))
 	if !set || !ok {
 		return ok
@@ -129,6 +138,9 @@ func (d *decoder) number(a *hcl.Attribute, low, high int, more string, into *int
 
 // choice reads one word out of several; its index becomes *into.
 func choice[T any](d *decoder, a *hcl.Attribute, words []string, values []T, into *T) bool {
+	if a == nil {
+		return true
+	}
 	v, set, ok := d.scalar(a, cty.String, "write one of these, between quotes: "+strings.Join(words, " "))
 	if !set || !ok {
 		return ok
@@ -196,6 +208,9 @@ func short(t time.Duration) string {
 
 // duration reads a duration within a span.
 func (d *decoder) duration(a *hcl.Attribute, within span, into *time.Duration) bool {
+	if a == nil {
+		return true
+	}
 	v, set, ok := d.scalar(a, cty.String, fmt.Sprintf("write %s = %q, for example", a.Name, short(within.low)))
 	if !set || !ok {
 		return ok
@@ -274,6 +289,9 @@ func elementPlaces(a *hcl.Attribute, n int) func(i int) hcl.Range {
 
 // host reads the address of a host.
 func (d *decoder) host(a *hcl.Attribute, example string, into *netip.Addr) bool {
+	if a == nil {
+		return true
+	}
 	v, set, ok := d.scalar(a, cty.String, fmt.Sprintf("write %s = %q", a.Name, example))
 	if !set || !ok {
 		return ok
