@@ -12,10 +12,10 @@ import (
 type mapKernel struct {
 	mu       sync.Mutex
 	table    Table
-	applied  []Op             // accepted
-	sent     int              // accepted or not
-	reads    int              // of the table
-	readErr  error            // of the next reads
+	applied  []Op              // accepted
+	sent     int               // accepted or not
+	reads    int               // of the table
+	readErr  error             // of the next reads
 	applyErr func(op Op) error // injected; nil for none
 }
 

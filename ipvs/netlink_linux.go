@@ -21,10 +21,6 @@ import (
 // ErrNoIPVS means that this kernel has no IPVS, and that its module could not be loaded.
 var ErrNoIPVS = errors.New("this kernel has no IPVS")
 
-// ErrUnconfirmed means that the kernel's answer to a change was not read: it may have been made, or not. Only the next read of the
-// table can tell.
-var ErrUnconfirmed = errors.New("no answer from the kernel")
-
 const (
 	procFile    = "/proc/thread-self/net/ip_vs"
 	batchSize   = 256              // messages in one send; larger ones gain nothing (measured: 1,000 is 5 % quicker)

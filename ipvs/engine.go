@@ -1,0 +1,212 @@
+package ipvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A Kernel is a table that can be read and changed: that of the running kernel (Netlink), or one in memory. An Engine uses it
+// from one goroutine.
+type Kernel interface {
+	// Table returns all services, also those that others made.
+	Table() (Table, error)
+	// Apply makes the changes in order and returns one error or nil for each. One that the kernel refused has a syscall.Errno.
+	Apply([]Op) []error
+}
+
+// ErrUnconfirmed means that the kernel's answer to a change was not read: it may have been made, or not. Only the next read of the
+// table can tell.
+var ErrUnconfirmed = errors.New("no answer from the kernel")
+
+// RefreshDefault is how often the kernel's table is read when Options do not say.
+const RefreshDefault = 2 * time.Second
+
+// Options are what an Engine is told beside the virtual servers.
+type Options struct {
+	Refresh time.Duration // from one read of the kernel's table to the next; 0 for RefreshDefault
+	Flush   bool          // Run removes our services when it ends; otherwise they stay and serve
+	Owned   []Key         // the services that OnOwned told an earlier process
+
+	// OnOwned, if set, is called by Run with the services that are ours, in order, when that set changes: before the first change
+	// to a new one, and after an old one is gone. It must not call the Engine and should not take long.
+	OnOwned func([]Key)
+}
+
+// An Engine keeps the kernel's table as Configure and SetHealth want it, for as long as Run runs. Its methods may be called from
+// any goroutine, and Run once.
+type Engine struct {
+	kernel Kernel
+	log    *slog.Logger
+	r      *reconciler   // belongs to Run
+	poke   chan struct{} // there is something in the inbox
+
+	mu       sync.Mutex
+	inbox    inbox
+	flush    bool
+	services map[Key]ServiceStatus
+	order    []Key
+	status   Status // all but Services
+}
+
+// An inbox holds what the callers said since the last step. Of each thing the newest counts.
+type inbox struct {
+	configured bool
+	wanted     []VirtualServer
+	verdicts   Health
+}
+
+// NewEngine returns an Engine that does nothing before Run, and Run nothing to the kernel before the first Configure.
+func NewEngine(k Kernel, log *slog.Logger, o Options) *Engine {
+	if o.Refresh <= 0 {
+		o.Refresh = RefreshDefault
+	}
+	return &Engine{
+		kernel:   k,
+		log:      log,
+		r:        newReconciler(k, log, o),
+		poke:     make(chan struct{}, 1),
+		inbox:    inbox{verdicts: Health{}},
+		flush:    o.Flush,
+		services: map[Key]ServiceStatus{},
+	}
+}
+
+// Configure makes vs all that there is to balance. Services that are not in it any more are removed from the kernel; those that
+// are equal keep their connections. The caller hands vs over and has seen to it that names and Keys are unique.
+func (e *Engine) Configure(vs []VirtualServer) {
+	e.mu.Lock()
+	e.inbox.configured, e.inbox.wanted = true, vs
+	e.mu.Unlock()
+	e.wake()
+}
+
+// SetHealth gives the verdict on one server. It stays until the next one, or until a Configure without that server.
+//
+// A server without a verdict counts as up, except in a service that the kernel already has with servers when the Engine takes it
+// on: there it counts as what the kernel has it for, so that a new process takes the table over as it is. A server without checks
+// must therefore be given Up once.
+func (e *Engine) SetHealth(id ServerID, v Verdict) {
+	e.mu.Lock()
+	e.inbox.verdicts[id] = v
+	e.mu.Unlock()
+	e.wake()
+}
+
+// SetFlush says whether Run removes our services when it ends.
+func (e *Engine) SetFlush(on bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.flush = on
+}
+
+func (e *Engine) wake() {
+	select {
+	case e.poke <- struct{}{}:
+	default:
+	}
+}
+
+// Run keeps the kernel's table until ctx ends. Then it leaves the table as it is, or removes our services; the error says which
+// could not be removed. Whatever goes wrong before is retried, logged and shown by Status.
+func (e *Engine) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return e.stop()
+		case <-e.poke:
+		case <-timer.C:
+		}
+		next := e.r.step(time.Now(), e.takeInbox())
+		e.publish()
+		timer.Reset(time.Until(next))
+	}
+}
+
+func (e *Engine) takeInbox() inbox {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	in := e.inbox
+	e.inbox = inbox{verdicts: Health{}}
+	return in
+}
+
+// publish brings the snapshot for Status up to date.
+func (e *Engine) publish() {
+	touched, all := e.r.takeTouched()
+	fresh := make(map[Key]ServiceStatus, len(touched))
+	for _, k := range touched {
+		fresh[k] = e.r.serviceStatus(k)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if all {
+		e.services, e.order = fresh, e.r.order
+	} else {
+		maps.Copy(e.services, fresh)
+	}
+	e.status = e.r.status()
+}
+
+// Status returns the newest snapshot. It does not wait for the kernel.
+func (e *Engine) Status() Status {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.status
+	s.Services = make([]ServiceStatus, 0, len(e.order))
+	for _, k := range e.order {
+		s.Services = append(s.Services, e.services[k])
+	}
+	return s
+}
+
+// stop removes our services if it was told to.
+func (e *Engine) stop() error {
+	e.mu.Lock()
+	flush := e.flush
+	e.mu.Unlock()
+	if !flush {
+		return nil
+	}
+	return e.r.flush()
+}
+
+// flush removes the services that are ours and in the kernel.
+func (r *reconciler) flush() error {
+	table, err := r.kernel.Table()
+	if err != nil {
+		return fmt.Errorf("remove our services: %w", err)
+	}
+	have := Table{}
+	for k := range r.owned {
+		if e, ok := table[k]; ok {
+			have[k] = e
+		}
+	}
+	ops := Diff(have, nil)
+	var errs []error
+	for i, err := range r.kernel.Apply(ops) {
+		if err != nil && !errors.Is(err, syscall.ESRCH) {
+			errs = append(errs, explain(ops[i], err))
+			continue
+		}
+		delete(r.owned, ops[i].Service.Key)
+	}
+	r.log.Info("removed our services", "count", len(ops)-len(errs))
+	r.tellOwned()
+	return errors.Join(errs...)
+}
+
+func (r *reconciler) tellOwned() {
+	if r.onOwned != nil {
+		r.onOwned(slices.SortedFunc(maps.Keys(r.owned), compareKeys))
+	}
+}

@@ -1,0 +1,269 @@
+package ipvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Between retries of a change that the kernel refused: retryFirst, doubled up to retryMax.
+const (
+	retryFirst = time.Second
+	retryMax   = 30 * time.Second
+)
+
+// failureLines is how many refused changes one step logs; Status has the rest.
+const failureLines = 10
+
+// A failure is a change that the kernel refused, as long as it is still wanted.
+type failure struct {
+	err    error
+	times  int
+	retry  time.Time
+	logged bool
+}
+
+// repair changes the services that are dirty, or have a change to retry, into what is wanted.
+func (r *reconciler) repair(now time.Time) {
+	keys := r.due(now)
+	if len(keys) == 0 {
+		return
+	}
+	clear(r.dirty)
+	have, want := make(Table, len(keys)), make(Table, len(keys))
+	for _, k := range keys {
+		if e, there := r.table[k]; there {
+			have[k] = e
+		}
+		if s := r.services[k]; s != nil {
+			want[k] = s.vs.entry(r.conditions(s))
+		}
+	}
+	ops := r.sendable(keys, Diff(have, want), now)
+	if len(ops) > 0 {
+		r.settle(ops, r.kernel.Apply(ops), now)
+	}
+	r.count(keys)
+	r.release(keys)
+}
+
+// due returns the services to look at, in order.
+func (r *reconciler) due(now time.Time) []Key {
+	keys := maps.Clone(r.dirty)
+	for k, failures := range r.failures {
+		for _, f := range failures {
+			if !f.retry.After(now) {
+				keys[k] = struct{}{}
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(keys), compareKeys)
+}
+
+// sendable forgets the failures of what is not wanted any more, and leaves out what is not to be retried yet: the changes
+// themselves, and all that is in a service that could not be made.
+func (r *reconciler) sendable(keys []Key, ops []Op, now time.Time) []Op {
+	r.forget(keys, ops)
+	blocked := map[Key]bool{}
+	return slices.DeleteFunc(ops, func(op Op) bool {
+		k := op.Service.Key
+		f := r.failures[k][op]
+		waits := f != nil && f.retry.After(now)
+		if blocked[k] {
+			delete(r.failures[k], op) // it has no turn of its own before its service has
+		}
+		blocked[k] = blocked[k] || waits && op.Verb == AddService
+		return waits || blocked[k]
+	})
+}
+
+// forget keeps, of the failures of keys, only those of a change among ops.
+func (r *reconciler) forget(keys []Key, ops []Op) {
+	for _, k := range keys {
+		if r.failures[k] == nil {
+			continue
+		}
+		still := map[Op]*failure{}
+		for _, op := range ops {
+			if f := r.failures[k][op]; f != nil {
+				still[op] = f
+			}
+		}
+		r.failures[k] = still
+		if len(still) == 0 {
+			delete(r.failures, k)
+		}
+	}
+}
+
+// settle notes what became of each change.
+func (r *reconciler) settle(ops []Op, errs []error, now time.Time) {
+	debug := r.log.Enabled(context.Background(), slog.LevelDebug)
+	added, missing := map[Key]bool{}, map[Key]bool{} // services that were made by ops, and those that could not be
+	lines := failureLines
+	for i, op := range ops {
+		k, err := op.Service.Key, errs[i]
+		r.touched[k] = struct{}{}
+		if debug {
+			r.log.Debug("change of the kernel's table", "op", op.String(), "error", err)
+		}
+		switch {
+		case missing[k]: // what is said of its servers is of no interest
+		case err == nil || gone(op, err):
+			added[k] = added[k] || op.Verb == AddService
+			if op.Verb == AddService || !added[k] {
+				r.logOutcome(op)
+			}
+			r.done(op)
+		default:
+			missing[k] = op.Verb == AddService
+			if f := r.fail(op, err, now); lines > 0 && f.worthALine(op, err) {
+				r.log.Error("the kernel refused a change", "service", r.name(k), "error", f.err, "retry_in", f.retry.Sub(now))
+				f.logged = true
+				lines--
+			}
+		}
+	}
+}
+
+func (r *reconciler) done(op Op) {
+	r.table.apply(op)
+	delete(r.failures[op.Service.Key], op)
+	r.applied++
+}
+
+// gone reports whether a removal was refused because there is nothing to remove.
+func gone(op Op, err error) bool {
+	return op.Verb == DeleteService && errors.Is(err, syscall.ESRCH) || op.Verb == DeleteDest && errors.Is(err, syscall.ENOENT)
+}
+
+// outdated reports whether err says that the table is not what it was when it was read.
+func outdated(op Op, err error) bool {
+	missingDest := op.Verb >= AddDest && errors.Is(err, syscall.ENOENT)
+	return missingDest || errors.Is(err, syscall.ESRCH) || errors.Is(err, syscall.EEXIST)
+}
+
+// fail notes a change that was not made. Where our picture of the kernel proved wrong it is read again at once.
+func (r *reconciler) fail(op Op, err error, now time.Time) *failure {
+	k := op.Service.Key
+	if r.failures[k] == nil {
+		r.failures[k] = map[Op]*failure{}
+	}
+	f := r.failures[k][op]
+	if f == nil {
+		f = &failure{}
+		r.failures[k][op] = f
+	}
+	f.note(explain(op, err), now)
+	if outdated(op, err) || errors.Is(err, ErrUnconfirmed) {
+		r.nextRead = now
+	}
+	if op.Verb == AddService && errors.Is(err, syscall.EEXIST) || errors.Is(err, ErrUnconfirmed) {
+		r.suspect[k] = struct{}{}
+	}
+	return f
+}
+
+func (f *failure) note(err error, now time.Time) {
+	f.logged = f.logged && f.err.Error() == err.Error()
+	f.err = err
+	f.retry = now.Add(min(retryFirst<<min(f.times, 10), retryMax))
+	f.times++
+}
+
+// worthALine reports whether f says something new. That our picture of the kernel was out of date is no fault by itself; only if it
+// happens to the same change again.
+func (f *failure) worthALine(op Op, err error) bool {
+	return !f.logged && (f.times > 1 || !outdated(op, err))
+}
+
+func (r *reconciler) name(k Key) string {
+	if s := r.services[k]; s != nil {
+		return s.vs.Name
+	}
+	return k.String()
+}
+
+// explain says what the kernel's error number means for op, and what to do about it.
+func explain(op Op, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, syscall.ENOENT) && (op.Verb == AddService || op.Verb == EditService):
+		hint = fmt.Sprintf("scheduler %q is unknown to this kernel: is module ip_vs_%s there?", op.Service.Scheduler, op.Service.Scheduler)
+	case errors.Is(err, syscall.EPERM):
+		hint = "the process needs CAP_NET_ADMIN"
+	case errors.Is(err, syscall.EPROTONOSUPPORT):
+		hint = fmt.Sprintf("this kernel does not balance %s", op.Service.Proto)
+	case errors.Is(err, syscall.ENOMEM):
+		hint = "the kernel is out of memory"
+	case outdated(op, err):
+		hint = "somebody else changes the same service"
+	}
+	if hint == "" {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return fmt.Errorf("%s: %s (%w)", op, hint, err)
+}
+
+// logOutcome logs what an applied change means to the servers of a service that was there before; a new service gets one line.
+func (r *reconciler) logOutcome(op Op) {
+	k := op.Service.Key
+	before, was := r.table[k].Dests[op.Dest.Addr]
+	switch op.Verb {
+	case AddService:
+		r.log.Info("service added", "service", r.name(k), "as", op.Service.String(), "servers", len(r.services[k].vs.Servers))
+	case EditService:
+		r.log.Info("service changed", "service", r.name(k), "to", op.Service.String(), "from", r.table[k].Service.String())
+	case DeleteService:
+		r.log.Info("service removed", "service", r.name(k))
+	case AddDest:
+		r.log.Info(r.what(op)+" added", "service", r.name(k), "server", op.Dest.Addr, "weight", op.Dest.Weight)
+	case DeleteDest:
+		r.log.Info(r.what(op)+" removed", "service", r.name(k), "server", op.Dest.Addr)
+	case EditDest:
+		if !was || before.Forward != op.Dest.Forward {
+			r.log.Info(r.what(op)+" changed", "service", r.name(k), "server", op.Dest.Addr, "to", op.Dest.String())
+			return
+		}
+		r.log.Info(r.what(op)+" weight changed", "service", r.name(k), "server", op.Dest.Addr, "from", before.Weight, "weight", op.Dest.Weight)
+	}
+}
+
+func (r *reconciler) what(op Op) string {
+	if s := r.services[op.Service.Key]; s != nil && s.vs.Sorry != nil && s.vs.Sorry.Addr == op.Dest.Addr {
+		return "sorry server"
+	}
+	return "server"
+}
+
+// count counts the drift of the services that are in order again.
+func (r *reconciler) count(keys []Key) {
+	for _, k := range keys {
+		if len(r.failures[k]) == 0 {
+			r.driftRepaired += r.drift[k]
+			delete(r.drift, k)
+		}
+	}
+}
+
+// release gives up the services that are neither configured nor in the kernel any more.
+func (r *reconciler) release(keys []Key) {
+	changed := false
+	for _, k := range keys {
+		_, ours := r.owned[k]
+		_, there := r.table[k]
+		if ours && !there && r.services[k] == nil {
+			delete(r.owned, k)
+			delete(r.failures, k)
+			changed = true
+		}
+	}
+	if changed {
+		r.tellOwned()
+	}
+}

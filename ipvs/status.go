@@ -1,0 +1,102 @@
+package ipvs
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// A Status is a snapshot of what an Engine keeps, with the names of the control socket's JSON.
+type Status struct {
+	Services      []ServiceStatus `json:"services"`        // as configured
+	Applied       int             `json:"changes_applied"` // to the kernel, since Run
+	DriftRepaired int             `json:"drift_repaired"`  // changes of others to our services that were put back, since Run
+	LastRead      time.Time       `json:"last_read"`       // of the kernel's table; zero before the first
+	Error         string          `json:"error,omitempty"` // why the table cannot be read now
+}
+
+// A ServiceStatus is one configured service. Weights and connections are those of the last read.
+type ServiceStatus struct {
+	Name        string         `json:"name"`
+	Address     netip.AddrPort `json:"address"`
+	Protocol    string         `json:"protocol"`
+	Scheduler   string         `json:"scheduler"`
+	Forward     string         `json:"forward"`
+	Error       string         `json:"error,omitempty"` // the first change that the kernel refuses
+	SorryActive bool           `json:"sorry_active"`    // the sorry server takes the connections
+	RealServers []ServerStatus `json:"real_servers"`    // as configured
+}
+
+// A ServerStatus is one configured real server.
+type ServerStatus struct {
+	Address       netip.AddrPort `json:"address"`
+	Weight        int            `json:"weight"` // in the kernel; 0 when it is not there
+	Up            bool           `json:"up"`     // by its checks, or by what is assumed before their first verdict
+	ActiveConns   int            `json:"active_connections"`
+	InactiveConns int            `json:"inactive_connections"`
+}
+
+// status returns everything but the services.
+func (r *reconciler) status() Status {
+	s := Status{Applied: r.applied, DriftRepaired: r.driftRepaired, LastRead: r.lastRead}
+	if r.readErr != nil {
+		s.Error = r.readErr.Error()
+	}
+	return s
+}
+
+// takeTouched returns the configured services whose status may have changed since the last call, and whether these are all.
+func (r *reconciler) takeTouched() (keys []Key, all bool) {
+	touched := slices.Collect(maps.Keys(r.touched))
+	all = r.touchedAll
+	clear(r.touched)
+	r.touchedAll = false
+	if all {
+		return r.order, true
+	}
+	return slices.DeleteFunc(touched, func(k Key) bool { return r.services[k] == nil }), false
+}
+
+func (r *reconciler) serviceStatus(k Key) ServiceStatus {
+	s := r.services[k]
+	out := ServiceStatus{
+		Name:        s.vs.Name,
+		Address:     k.Addr,
+		Protocol:    k.Proto.String(),
+		Scheduler:   s.vs.Scheduler,
+		Forward:     s.vs.Forward.String(),
+		Error:       r.firstFailure(k),
+		RealServers: make([]ServerStatus, 0, len(s.vs.Servers)),
+	}
+	dests, health := r.table[k].Dests, r.conditions(s)
+	serving := false
+	for _, server := range s.vs.Servers {
+		d, verdict := dests[server.Addr], health[ServerID{k, server.Addr}]
+		serving = serving || server.weight(verdict) > 0
+		out.RealServers = append(out.RealServers, ServerStatus{
+			Address:       server.Addr,
+			Weight:        d.Weight,
+			Up:            verdict.Condition != Down,
+			ActiveConns:   d.ActiveConns,
+			InactiveConns: d.InactConns,
+		})
+	}
+	out.SorryActive = s.vs.Sorry != nil && !serving && dests[s.vs.Sorry.Addr].Weight > 0
+	return out
+}
+
+// firstFailure returns what is wrong with a service, the service itself before its servers.
+func (r *reconciler) firstFailure(k Key) string {
+	failures := r.failures[k]
+	if len(failures) == 0 {
+		return ""
+	}
+	ops := slices.SortedFunc(maps.Keys(failures), func(a, b Op) int {
+		if a.Verb != b.Verb {
+			return int(a.Verb) - int(b.Verb)
+		}
+		return a.Dest.Addr.Compare(b.Dest.Addr)
+	})
+	return failures[ops[0]].err.Error()
+}
