@@ -23,10 +23,12 @@ import (
 	"time"
 )
 
-// What an answer may cost us: the header, and as much of the body as is looked at, in bytes.
+// What the parts of an answer may cost us, in bytes.
 const (
-	maxHeader = 64 << 10
-	maxBody   = 64 << 10
+	maxHandshake = 64 << 10
+	maxHeader    = 64 << 10
+	maxBody      = 64 << 10    // what of it is looked at
+	maxBodyWire  = 2 * maxBody // the same with the frames of chunks and of TLS around it
 )
 
 // maxInterim is how many interim answers (100 Continue, 103 Early Hints) may come before the real one.
@@ -98,14 +100,33 @@ func (c HTTP) Check(ctx context.Context) error {
 	defer tcp.Close()
 	stop := context.AfterFunc(ctx, func() { tcp.SetDeadline(time.Unix(1, 0)) }) // ends whatever Read or Write waits
 	defer stop()
-	conn, err := c.secure(ctx, tcp)
+	wire := &meter{Conn: tcp, left: maxHandshake}
+	conn, err := c.secure(ctx, wire)
 	if err != nil {
 		return err
 	}
 	if err := req.Write(conn); err != nil {
 		return fmt.Errorf("send request: %w", why(ctx, err))
 	}
-	return c.read(ctx, req, conn)
+	return c.read(ctx, req, wire, conn)
+}
+
+// A meter is a connection from which only so much may be read. It lies under TLS, so that it counts all that a server sends.
+type meter struct {
+	net.Conn
+	left int // bytes
+}
+
+var errTooLong = errors.New("the answer is too long")
+
+// Read reads what is left, and then returns errTooLong.
+func (m *meter) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := m.Conn.Read(p[:min(len(p), m.left)])
+	m.left -= n
+	return n, err
 }
 
 // request returns the request to send. Package http refuses what would break the header, such as a line feed in the host.
@@ -193,21 +214,18 @@ func (c HTTP) roots() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// read reads the answer and judges it. Status and header are read through the limit of a header, then the limit is raised by that of a body.
-func (c HTTP) read(ctx context.Context, req *http.Request, conn io.Reader) error {
-	limit := &io.LimitedReader{R: conn, N: maxHeader}
-	res, err := readResponse(bufio.NewReader(limit), req)
+// read reads the answer from conn, which lies on wire, and judges it.
+func (c HTTP) read(ctx context.Context, req *http.Request, wire *meter, conn io.Reader) error {
+	wire.left = maxHeader
+	res, err := readResponse(bufio.NewReader(conn), req)
 	if err != nil {
-		if limit.N <= 0 {
-			return fmt.Errorf("header of more than %d KiB", maxHeader>>10)
-		}
-		return fmt.Errorf("read answer: %w", why(ctx, err))
+		return fmt.Errorf("read header: %w", why(ctx, err))
 	}
 	defer res.Body.Close()
 	if !c.good(res.StatusCode) {
 		return fmt.Errorf("status %d, want %s", res.StatusCode, c.wantStatus())
 	}
-	limit.N += 2 * maxBody // twice: what a chunked body adds in sizes of chunks
+	wire.left = maxBodyWire
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
 	if err != nil {
 		return fmt.Errorf("read body: %w", why(ctx, err))

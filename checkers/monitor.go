@@ -1,7 +1,10 @@
 package checkers
 
 import (
+	"context"
 	"fmt"
+	"reflect"
+	"strconv"
 	"time"
 )
 
@@ -61,7 +64,7 @@ func (h Health) Observe(ok bool, rise, fall int) (Health, bool) {
 type Verdict struct {
 	Up     bool
 	Weight *int   // what the server should get, from a check that measures load; nil: the configured weight
-	Reason string // of the answer that decided, for a person: "status 503, want 200-299"; "" when it was a success
+	Reason string // of the answer that decided, for a person: "status 503, want 200-299", "answered in 412µs"
 }
 
 // A Report is told each change of verdict or weight, by name of the check. It is called without locks held, and never twice at once
@@ -87,4 +90,105 @@ type Outcome struct {
 	Duration time.Duration `json:"duration_ns"`
 	OK       bool          `json:"ok"`
 	Reason   string        `json:"reason,omitempty"` // why not OK
+}
+
+// A monitor is what a Set keeps of one check. All of it is guarded by Set.mu, but cfg and late, which do not change.
+type monitor struct {
+	cfg  Config
+	late error // what a probe that ran out of time says
+
+	health Health
+	since  time.Time
+	weight *int
+	reason string // of the newest failure
+	last   Outcome
+
+	due     time.Time // of the next probe, or of the one in flight; zero: it has no place in the schedule yet
+	then    time.Time // of the probe after that, where it is known
+	index   int       // in the queue, or -1
+	probe   *probe    // in flight, or nil
+	retired bool      // no longer a check of the set
+}
+
+// newMonitor returns a monitor of c. It takes over what was, if not nil, has learned when the question is still the same.
+func newMonitor(c Config, was *monitor) *monitor {
+	m := &monitor{
+		cfg:   c,
+		late:  lateError(c.Timeout),
+		since: time.Now(),
+		index: -1,
+	}
+	if was != nil && reflect.DeepEqual(was.cfg.Checker, c.Checker) {
+		m.health, m.since, m.weight, m.reason, m.last = was.health, was.since, was.weight, was.reason, was.last
+	}
+	return m
+}
+
+// A lateError says that a probe was not answered in the time that it had.
+type lateError time.Duration
+
+// Error returns, for example, "no answer within 1s".
+func (e lateError) Error() string { return "no answer within " + time.Duration(e).String() }
+
+// Unwrap makes it a context.DeadlineExceeded.
+func (e lateError) Unwrap() error { return context.DeadlineExceeded }
+
+// observe takes in an outcome, and the weight that came with it, and reports whether that changes the verdict.
+func (m *monitor) observe(o Outcome, weight *int) (changed bool) {
+	m.health, changed = m.health.Observe(o.OK, m.cfg.Rise, m.cfg.Fall)
+	m.last = o
+	if changed {
+		m.since = o.Start.Add(o.Duration)
+	}
+	if !o.OK {
+		m.reason = o.Reason
+	}
+	switch {
+	case m.health.State == Down:
+		m.weight = nil
+	case o.OK && !sameWeight(m.weight, weight):
+		m.weight, changed = weight, true
+	}
+	return changed
+}
+
+func sameWeight(a, b *int) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+// verdict returns what is to be told after a change.
+func (m *monitor) verdict() Verdict {
+	return Verdict{Up: m.health.State == Up, Weight: m.weight, Reason: m.verdictReason()}
+}
+
+func (m *monitor) verdictReason() string {
+	if m.last.OK {
+		return "answered in " + m.last.Duration.Round(time.Microsecond).String()
+	}
+	return m.last.Reason
+}
+
+func (m *monitor) status() Status {
+	s := Status{
+		Name:      m.cfg.Name,
+		State:     m.health.State,
+		Since:     m.since,
+		Weight:    m.weight,
+		Successes: m.health.Successes,
+		Failures:  m.health.Failures,
+		Reason:    m.reason,
+	}
+	if !m.last.Start.IsZero() {
+		last := m.last
+		s.Last = &last
+	}
+	return s
+}
+
+// weightText is how a log shows a weight that may be absent.
+func weightText(w *int) string {
+	if w == nil {
+		return "as configured"
+	}
+	return strconv.Itoa(*w)
 }

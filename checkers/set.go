@@ -2,7 +2,28 @@ package checkers
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"math/rand/v2"
+	"reflect"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// maxConcurrency is how many probes may run at once where open files do not say less.
+	maxConcurrency = 4096
+	// filesPerProbe is the most files that a probe has open: a script's two pipes, /dev/null and its process.
+	filesPerProbe = 6
+	// filesReserved are left for the rest of the process.
+	filesReserved = 256
+
+	// grace is how long past its deadline a probe may take to end before it counts as hung.
+	grace = 500 * time.Millisecond
+
+	// idle is how long the scheduler sleeps when nothing is due; it is woken when that changes.
+	idle = time.Hour
 )
 
 // Options are the inputs of a Set that have a default.
@@ -13,17 +34,194 @@ type Options struct {
 	Random func() float64
 }
 
-// A Set runs checks.
-type Set struct{}
+// A Set runs checks: each one on its own schedule, its probes one at a time.
+//
+// The goroutine that calls Run starts what is due. Each probe has a goroutine, which also delivers the reports that come of it.
+type Set struct {
+	report Report
+	log    *slog.Logger
+	limit  int
+	random func() float64
+	wake   chan struct{} // capacity 1: the scheduler looks at everything again
+	probes sync.WaitGroup
 
-// NewSet returns a Set without checks; nothing happens before Run.
-func NewSet(report Report, log *slog.Logger, o Options) *Set { return &Set{} }
+	mu       sync.Mutex
+	monitors map[string]*monitor // all checks, by name
+	order    []*monitor          // all checks, as configured
+	fresh    []*monitor          // checks that wait for a place in the schedule
+	queue    queue               // checks that wait for their time
+	running  int                 // probes that hold one of limit slots
+	stopped  bool                // Run is over
+	news     map[string]*Verdict // names with a delivery under way; the value, if any, is what to tell next
+}
 
-// Configure makes cfgs the checks of the set.
-func (s *Set) Configure(cfgs []Config) {}
+// NewSet returns a Set without checks; nothing happens before Run. See Report for how report is called. Each verdict is logged at level
+// info, each failed probe at debug.
+func NewSet(report Report, log *slog.Logger, o Options) *Set {
+	s := &Set{
+		report:   report,
+		log:      log,
+		limit:    o.Concurrency,
+		random:   o.Random,
+		wake:     make(chan struct{}, 1),
+		monitors: make(map[string]*monitor),
+		news:     make(map[string]*Verdict),
+	}
+	if s.limit <= 0 {
+		s.limit = concurrency(openFiles())
+	}
+	if s.random == nil {
+		s.random = rand.Float64
+	}
+	return s
+}
 
-// Run probes until ctx ends.
-func (s *Set) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+// concurrency returns how many probes may run at once when the process may have files open files.
+func concurrency(files uint64) int {
+	files = min(files, filesReserved+maxConcurrency*filesPerProbe)
+	return max(16, (int(files)-filesReserved)/filesPerProbe)
+}
 
-// Status returns a snapshot of every check.
-func (s *Set) Status() []Status { return nil }
+func openFiles() uint64 {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return 0
+	}
+	return l.Cur
+}
+
+// Configure makes cfgs, which have passed Validate and have different names, the checks of the set. A check that did not change keeps
+// its health, its schedule and its probe in flight. One whose schedule or counts changed keeps its health; one with another Checker
+// starts from Unknown, but nothing is reported before its first verdict. Of one that is gone no report begins after Configure returned;
+// one that had begun may still be running.
+func (s *Set) Configure(cfgs []Config) {
+	defer s.poke()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.monitors
+	s.monitors = make(map[string]*monitor, len(cfgs))
+	s.order = make([]*monitor, 0, len(cfgs))
+	s.fresh = nil
+	for _, c := range cfgs {
+		s.adopt(c, old[c.Name])
+	}
+	for name, m := range old {
+		if s.monitors[name] != m {
+			s.retire(m)
+		}
+		if s.monitors[name] == nil && s.news[name] != nil {
+			s.news[name] = nil
+		}
+	}
+}
+
+// adopt makes c a check of the set. was is what there was under its name, or nil. A Config that cannot run is left out: it would
+// stop those that can.
+func (s *Set) adopt(c Config, was *monitor) {
+	err := c.Validate()
+	if s.monitors[c.Name] != nil {
+		err = errors.New("another check has this name")
+	}
+	if err != nil {
+		s.log.Error("check left out", "check", c.Name, "error", err)
+		return
+	}
+	m := was
+	if was == nil || !reflect.DeepEqual(was.cfg, c) {
+		m = newMonitor(c, was)
+	}
+	if m.due.IsZero() {
+		s.fresh = append(s.fresh, m)
+	}
+	s.monitors[c.Name] = m
+	s.order = append(s.order, m)
+}
+
+// retire takes m out of the schedule and ends its probe.
+func (s *Set) retire(m *monitor) {
+	s.queue.remove(m)
+	m.retired = true
+	if m.probe != nil {
+		m.probe.cancel()
+	}
+}
+
+// Run probes until ctx ends, waits for the probes in flight, which end with it, and returns nil. It is called once. After it returned no
+// report begins.
+func (s *Set) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		timer.Reset(s.startDue(ctx, time.Now()))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-s.wake:
+		}
+	}
+	s.stop()
+	return nil
+}
+
+// stop waits for the probes, but not for ever for one that does not end.
+func (s *Set) stop() {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		s.probes.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(grace):
+		s.log.Error("probes do not end", "waited", grace)
+	}
+}
+
+// poke makes the scheduler look at everything again.
+func (s *Set) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// startDue gives new checks their place, starts every probe that is due at now and has a slot, and returns how long there is nothing
+// more to do.
+func (s *Set) startDue(ctx context.Context, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spread(now)
+	for s.running < s.limit {
+		m := s.queue.takeDue(now)
+		if m == nil {
+			break
+		}
+		s.start(ctx, m, now)
+	}
+	if len(s.queue) == 0 || s.running >= s.limit { // the end of a probe wakes us
+		return idle
+	}
+	return s.queue[0].due.Sub(now)
+}
+
+func (s *Set) spread(now time.Time) {
+	for i, m := range s.fresh {
+		m.due, m.then = first(now, m.cfg.Interval, place(i, len(s.fresh), s.random()))
+		s.queue.add(m)
+	}
+	s.fresh = nil
+}
+
+// Status returns a snapshot of every check, in the order of Configure.
+func (s *Set) Status() []Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Status, 0, len(s.order))
+	for _, m := range s.order {
+		out = append(out, m.status())
+	}
+	return out
+}

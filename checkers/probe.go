@@ -1,0 +1,162 @@
+package checkers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+var (
+	errGoexit = errors.New("the check ended without an answer")
+	errHung   = errors.New("the check did not end at its deadline")
+)
+
+// A probe is one question on its way.
+type probe struct {
+	m      *monitor
+	start  time.Time
+	cancel context.CancelFunc
+	alarm  *time.Timer // goes off when the probe outlives its deadline
+
+	// settled means that the outcome is known and the slot is given back; guarded by Set.mu.
+	settled bool
+}
+
+// An answer is what a Checker said.
+type answer struct {
+	weight *int
+	err    error
+}
+
+// start begins a probe of m. The caller holds s.mu.
+func (s *Set) start(ctx context.Context, m *monitor, now time.Time) {
+	if m.probe != nil {
+		s.stillHung(m, now)
+		return
+	}
+	if m.then.IsZero() {
+		m.then = next(m.due, now, m.cfg.Interval)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, m.cfg.Timeout, m.late)
+	p := &probe{m: m, start: now, cancel: cancel}
+	s.probes.Add(1) // for the alarm: whoever stops it, or it itself, is done with it
+	p.alarm = time.AfterFunc(m.cfg.Timeout+grace, func() {
+		defer s.probes.Done()
+		s.settle(p, answer{err: errHung}, false)
+	})
+	m.probe = p
+	s.running++
+	s.probes.Go(func() { s.run(ctx, p) })
+}
+
+// stillHung counts a failure instead of starting a second probe beside one that hangs. The caller holds s.mu.
+func (s *Set) stillHung(m *monitor, now time.Time) {
+	if m.observe(Outcome{Start: now, Reason: errHung.Error()}, nil) && s.tell(m.cfg.Name, m.verdict()) {
+		s.probes.Go(func() { s.deliver(m.cfg.Name) })
+	}
+	m.due, m.then = now.Add(m.cfg.Interval), time.Time{}
+	s.queue.add(m)
+}
+
+// run asks, and settles p however that ends: with an answer, a panic, or runtime.Goexit.
+func (s *Set) run(ctx context.Context, p *probe) {
+	a := answer{err: errGoexit}
+	defer func() {
+		if r := recover(); r != nil {
+			a = answer{err: fmt.Errorf("the check panicked: %v", r)}
+			s.log.Error("check panicked", "check", p.m.cfg.Name, "panic", r, "stack", string(debug.Stack()))
+		}
+		p.cancel()
+		if p.alarm.Stop() {
+			s.probes.Done()
+		}
+		s.settle(p, a, true)
+	}()
+	a = ask(ctx, p.m.cfg.Checker)
+}
+
+func ask(ctx context.Context, c Checker) answer {
+	w, ok := c.(Weigher)
+	if !ok {
+		return answer{err: c.Check(ctx)}
+	}
+	weight, ok, err := w.CheckWeight(ctx)
+	if !ok || err != nil {
+		return answer{err: err}
+	}
+	return answer{weight: &weight}
+}
+
+// settle takes a as the answer to p, unless there was one before, and tells what changed. ended says that the probe's goroutine has
+// nothing more to ask.
+func (s *Set) settle(p *probe, a answer, ended bool) {
+	o := Outcome{Start: p.start, Duration: time.Since(p.start), OK: a.err == nil}
+	if a.err != nil {
+		o.Reason = a.err.Error()
+		s.log.Debug("check failed", "check", p.m.cfg.Name, "reason", o.Reason)
+	}
+	if s.record(p, o, a.weight, ended) {
+		s.deliver(p.m.cfg.Name)
+	}
+}
+
+// record does the part of settle that needs s.mu: it gives the slot back and the check to the schedule. It reports whether the
+// caller must deliver.
+func (s *Set) record(p *probe, o Outcome, weight *int, ended bool) (deliver bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := p.m
+	if ended {
+		m.probe = nil
+	}
+	if p.settled {
+		return false
+	}
+	p.settled = true
+	s.running--
+	defer s.poke()
+	if m.retired || s.stopped {
+		return false
+	}
+	m.due, m.then = later(m.then, o.Start.Add(o.Duration)), time.Time{}
+	s.queue.add(m)
+	return m.observe(o, weight) && s.tell(m.cfg.Name, m.verdict())
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// tell makes v the newest that is to be told of name, and reports whether the caller must deliver it; otherwise the goroutine
+// that is at it does. The caller holds s.mu.
+func (s *Set) tell(name string, v Verdict) bool {
+	_, busy := s.news[name]
+	s.news[name] = &v
+	return !busy
+}
+
+// deliver reports until nothing is left to tell of name.
+func (s *Set) deliver(name string) {
+	for v := s.takeNews(name); v != nil; v = s.takeNews(name) {
+		s.log.Info("check verdict", "check", name, "up", v.Up, "weight", weightText(v.Weight), "reason", v.Reason)
+		s.report(name, *v)
+	}
+}
+
+// takeNews returns what is to be told of name, or nil when that was all.
+func (s *Set) takeNews(name string) *Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.news[name]
+	if v == nil || s.stopped {
+		delete(s.news, name)
+		return nil
+	}
+	s.news[name] = nil
+	return v
+}
