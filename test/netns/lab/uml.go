@@ -49,7 +49,7 @@ func umlConsole(s *spec) string {
 func runGuest(ctx context.Context, cmd *exec.Cmd, s *spec) (int, error) {
 	var log tail
 	cmd.Stdout, cmd.Stderr = &log, &log
-	wait, err := connect(cmd, s)
+	wait, err := connect(cmd)
 	if err != nil {
 		return statusLab, err
 	}
@@ -84,7 +84,7 @@ func killGroup(pid int) error {
 }
 
 // connect gives the guest pipes for its output: it makes what it gets non-blocking, which must not happen to the caller's own.
-func connect(cmd *exec.Cmd, s *spec) (wait func(), err error) {
+func connect(cmd *exec.Cmd) (wait func(), err error) {
 	var copies sync.WaitGroup
 	var ours []*os.File
 	for _, to := range []*os.File{os.Stdout, os.Stderr} {

@@ -1,0 +1,101 @@
+# govrrpd. `make` builds, `make demo` shows, `make test` proves. Each target installs by itself what it needs: Debian packages with
+# apt when a command is missing, Go modules and tools with go. Run as root from a fresh clone; a second run finds everything there.
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+PREFIX  ?= /usr/local
+DESTDIR ?=
+FUZZTIME ?= 60s
+
+# Debian keeps tools of the administrator where the PATH of a plain shell may not look.
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+export GOFLAGS := -buildvcs=false
+
+GOLANGCI := bin/golangci-lint-v2.15.0
+STATIC   := CGO_ENABLED=0 go build -trimpath
+# Test binaries for the lab are static: what is linked natively need not be found inside.
+GOTEST_LAB := CGO_ENABLED=0 go test -count=1 -tags lab -timeout 20m -exec $(CURDIR)/bin/lab
+COVERED    := ./vrrp/...,./ipvs/...,./checkers/...
+
+# $(call need,COMMAND:PACKAGE …) installs the packages of which the command is missing.
+define need
+missing=; for p in $(1); do command -v "$${p%%:*}" >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
+if [ -n "$$missing" ]; then echo "== apt-get install$$missing"; \
+apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $$missing >/dev/null; fi
+endef
+
+NETNS_TOOLS := ip:iproute2 nft:nftables
+PEERS       := keepalived:keepalived ipvsadm:ipvsadm
+KERNEL      := modprobe:kmod linux.uml:user-mode-linux
+RACE_TOOLS  := gcc:gcc
+
+.PHONY: all build demo test test-fast lab lint fuzz cover install clean programs tools-netns tools-lab
+
+all: build
+
+build:
+	@$(STATIC) -ldflags '-X main.version=$(VERSION)' -o bin/govrrpd ./cmd/govrrpd
+	@echo "bin/govrrpd $(VERSION)"
+
+# What the tests and the demo start beside it.
+programs: build
+	@$(STATIC) -o bin/ ./test/netns/lab ./test/netns/tally ./test/netns/demo
+
+tools-netns:
+	@$(call need,$(NETNS_TOOLS) $(PEERS))
+
+# A host with IPVS of its own needs no other kernel.
+tools-lab: tools-netns
+	@[ -e /proc/net/ip_vs ] || modprobe -q ip_vs 2>/dev/null || { $(call need,$(KERNEL)); }
+
+demo: programs tools-lab
+	@bin/lab bin/demo
+
+lab: programs tools-lab
+	@echo "== a shell on a kernel with IPVS; the host's files are real, /run is not; exit ends it"
+	@PATH="$(CURDIR)/bin:$$PATH" bin/lab -t $${SHELL:-/bin/sh}
+
+test: programs tools-lab $(GOLANGCI)
+	@$(call need,$(RACE_TOOLS))
+	@bin/tally \
+	  -check 'lint=$(MAKE) --no-print-directory lint' \
+	  -go 'unit=go test -json ./...' \
+	  -go 'race=go test -race -json ./...' \
+	  -go "namespaces=go test -race -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)" \
+	  -go "interop=go test -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -in interop_)" \
+	  -go "lab=$(GOTEST_LAB) -json $$(bin/tally -tagged lab)"
+
+test-fast: programs
+	@bin/tally -check 'vet=go vet ./...' -go 'unit=go test -json ./...'
+
+lint: $(GOLANGCI)
+	@$(GOLANGCI) run ./...
+
+$(GOLANGCI):
+	@echo "== go install $(notdir $@) (a minute or two, once)"
+	@GOBIN=$(CURDIR)/bin/.install go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(@:bin/golangci-lint-%=%)
+	@mv bin/.install/golangci-lint $@ && rmdir bin/.install
+
+fuzz:
+	go test -run '^$$' -fuzz '^FuzzParsePacket$$' -fuzztime $(FUZZTIME) ./vrrp
+	go test -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime $(FUZZTIME) ./conf
+
+# Coverage of the domain packages by all tests together. The profile of lines is in cover/lines.txt, for `go tool cover -html`.
+cover: programs tools-lab
+	@rm -rf cover && mkdir -p cover/unit cover/netns cover/lab
+	@CGO_ENABLED=0 go test -count=1 -coverpkg=$(COVERED) ./... -args -test.gocoverdir=$(CURDIR)/cover/unit >cover/unit.log || { cat cover/unit.log; exit 1; }
+	@CGO_ENABLED=0 go test -count=1 -tags netns -coverpkg=$(COVERED) $$(bin/tally -tagged netns) -args -test.gocoverdir=$(CURDIR)/cover/netns >cover/netns.log || { cat cover/netns.log; exit 1; }
+	@$(GOTEST_LAB) -coverpkg=$(COVERED) $$(bin/tally -tagged lab) -args -test.gocoverdir=$(CURDIR)/cover/lab >cover/lab.log || { cat cover/lab.log; exit 1; }
+	@go tool covdata textfmt -i=cover/unit,cover/netns,cover/lab -o cover/lines.txt
+	@go tool covdata percent -i=cover/unit,cover/netns,cover/lab | awk '{ print } { sub("%", "", $$3); if ($$3 + 0 < 85) low = low " " $$1 } END { if (low) { print "below 85 %:" low; exit 1 } }'
+
+install: build
+	install -D -m 755 bin/govrrpd $(DESTDIR)$(PREFIX)/bin/govrrpd
+	install -d -m 755 $(DESTDIR)/etc/govrrpd
+	@for f in contrib/systemd/*.service; do [ ! -e "$$f" ] || \
+	  { echo "install $$f"; install -d $(DESTDIR)/lib/systemd/system; \
+	  sed 's|/usr/local/bin/govrrpd|$(PREFIX)/bin/govrrpd|' "$$f" >$(DESTDIR)/lib/systemd/system/$$(basename $$f); }; done
+	@for f in contrib/examples/*.hcl; do [ ! -e "$$f" ] || \
+	  { echo "install $$f"; install -D -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/doc/govrrpd/$$(basename $$f); }; done
+
+clean:
+	rm -rf bin cover
