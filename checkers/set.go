@@ -26,14 +26,6 @@ const (
 	idle = time.Hour
 )
 
-// Options are the inputs of a Set that have a default.
-type Options struct {
-	// Concurrency is how many probes may run at once. 0: 4096, or less where the limit of open files is low.
-	Concurrency int
-	// Random returns a number in [0, 1) for the spread of first probes; it is called by one goroutine at a time. nil: math/rand/v2.
-	Random func() float64
-}
-
 // A Set runs checks: each one on its own schedule, its probes one at a time.
 //
 // The goroutine that calls Run starts what is due. Each probe has a goroutine, which also delivers the reports that come of it.
@@ -56,24 +48,22 @@ type Set struct {
 }
 
 // NewSet returns a Set without checks; nothing happens before Run. See Report for how report is called. Each verdict is logged at level
-// info, each failed probe at debug.
-func NewSet(report Report, log *slog.Logger, o Options) *Set {
-	s := &Set{
+// info, each failed probe at debug. Up to 4096 probes run at once, or fewer where the limit of open files is low.
+func NewSet(report Report, log *slog.Logger) *Set {
+	return newSet(report, log, concurrency(openFiles()), rand.Float64)
+}
+
+// newSet is NewSet with its inputs from the machine: limit is how many probes may run at once, and random returns a number in [0, 1).
+func newSet(report Report, log *slog.Logger, limit int, random func() float64) *Set {
+	return &Set{
 		report:   report,
 		log:      log,
-		limit:    o.Concurrency,
-		random:   o.Random,
+		limit:    limit,
+		random:   random,
 		wake:     make(chan struct{}, 1),
 		monitors: make(map[string]*monitor),
 		news:     make(map[string]*Verdict),
 	}
-	if s.limit <= 0 {
-		s.limit = concurrency(openFiles())
-	}
-	if s.random == nil {
-		s.random = rand.Float64
-	}
-	return s
 }
 
 // concurrency returns how many probes may run at once when the process may have files open files.
