@@ -109,6 +109,13 @@ func (n *Node) close() error {
 	return errors.Join(append(errs, closeAll(n.nl, n.ns), netns.DeleteNamed(n.Namespace))...)
 }
 
+// Crash kills every process on the node, as a fault of the machine would. The kernel stays: addresses and routes are left as they
+// are, and so is the carrier.
+func (n *Node) Crash() {
+	n.w.t.Helper()
+	n.w.must(n.killAll(), "%s: crash", n.Name)
+}
+
 // killAll ends every process in the namespace, which we made: also those that outlive the one we started.
 func (n *Node) killAll() error {
 	for range 10 { // a process may be forking while we look

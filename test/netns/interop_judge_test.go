@@ -1,0 +1,132 @@
+//go:build netns
+
+package netns_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/govrrpd/govrrpd/test/netns"
+)
+
+// oneHolder returns what contradicts that exactly one speaker was master all the time from since on: in the adverts (none, from two
+// senders, not valid, or further apart than two intervals), and in the poll of the addresses.
+func oneHolder(adverts []netns.Advert, samples []netns.Sample, interval time.Duration) error {
+	errs := []error{netns.NotOne(samples)}
+	if len(adverts) == 0 {
+		errs = append(errs, errors.New("nobody sent an advert"))
+	}
+	for i, a := range adverts {
+		if err := badAdvert(a); err != nil {
+			errs = append(errs, err)
+		}
+		if i > 0 && a.Src != adverts[0].Src {
+			return errors.Join(append(errs, fmt.Errorf("adverts from %s and from %s", adverts[0].Src, a.Src))...)
+		}
+	}
+	if gap, end := netns.LongestGap(adverts); gap > 2*interval {
+		errs = append(errs, fmt.Errorf("no advert for %s until %s, want one every %s", gap, clock(end), interval))
+	}
+	return errors.Join(errs...)
+}
+
+// badAdvert says why a is not what a master in office sends.
+func badAdvert(a netns.Advert) error {
+	switch {
+	case a.Err != nil:
+		return fmt.Errorf("advert of %s at %s: %w", a.Src, clock(a.At), a.Err)
+	case a.TTL != 255:
+		return fmt.Errorf("advert of %s at %s: TTL is %d, want 255", a.Src, clock(a.At), a.TTL)
+	case a.Packet.Priority == 0:
+		return fmt.Errorf("advert of %s at %s: priority 0", a.Src, clock(a.At))
+	}
+	return nil
+}
+
+func clock(t time.Time) string { return t.Format("15:04:05.000000") }
+
+// A change is what the poll saw of the holders while the master changed: the longest time that nobody held the address, and that
+// both did. Either is known to within one interval of the poll, and is the least that the samples prove.
+type change struct{ nobody, both time.Duration }
+
+func (c change) String() string {
+	return fmt.Sprintf("nobody %.0f ms, both %.0f ms", ms(c.nobody), ms(c.both))
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func changeIn(samples []netns.Sample) change {
+	return change{nobody: longest(samples, 0), both: longest(samples, 2)}
+}
+
+// longest returns the longest time between the first and the last of neighbouring samples with the given number of holders.
+func longest(samples []netns.Sample, holders int) time.Duration {
+	var most time.Duration
+	for i := 0; i < len(samples); i++ {
+		if len(samples[i].Holders) != holders {
+			continue
+		}
+		first := i
+		for i+1 < len(samples) && len(samples[i+1].Holders) == holders {
+			i++
+		}
+		most = max(most, samples[i].Ended.Sub(samples[first].Began))
+	}
+	return most
+}
+
+// quiet waits for span and then demands that there was exactly one holder in it, and that it was master.
+func (d *duel) quiet(master *speaker, span time.Duration) {
+	d.t.Helper()
+	since := time.Now()
+	d.Always(span, master.String()+" holds the address", master.holds)
+	var adverts []netns.Advert
+	for _, a := range d.capture.Adverts() {
+		if a.At.After(since) {
+			adverts = append(adverts, a)
+		}
+	}
+	if err := oneHolder(adverts, d.holders.Since(since), master.interval); err != nil {
+		d.t.Fatalf("since %s, when %s was master:\n%v", clock(since), master, err)
+	}
+	if src := adverts[0].Src.String(); src != master.address {
+		d.t.Fatalf("adverts from %s, want %s", src, master)
+	}
+}
+
+// settled waits until only s holds the address.
+func (d *duel) settled(s *speaker, limit time.Duration) {
+	d.t.Helper()
+	d.WaitFor(limit, "only "+s.String()+" to hold the address", func() bool { return s.holds() && !d.other(s).holds() })
+}
+
+// passed demands that the holders changed within the given bounds since a moment, and tells how they did.
+func (d *duel) passed(what string, since time.Time, most change) {
+	d.t.Helper()
+	got := changeIn(d.holders.Since(since))
+	d.t.Logf("%-28s %s", what, got)
+	if got.nobody > most.nobody || got.both > most.both {
+		d.t.Errorf("%s: %s; want at most %s", what, got, most)
+	}
+}
+
+// silence returns the time from the last advert of from to the first of to, both after since, as the wire saw them.
+func (d *duel) silence(from, to *speaker, since time.Time) time.Duration {
+	d.t.Helper()
+	own, next := d.capture.AdvertsFrom(from.port, since), d.capture.AdvertsFrom(to.port, since)
+	if len(own) == 0 || len(next) == 0 {
+		d.t.Fatalf("captured %d adverts of %s and %d of %s since %s, want some of both", len(own), from, len(next), to, clock(since))
+	}
+	return next[0].At.Sub(own[len(own)-1].At)
+}
+
+// describe returns adverts one a line, for errors.
+func describe(adverts []netns.Advert) string {
+	var b strings.Builder
+	for _, a := range adverts {
+		fmt.Fprintf(&b, "%s %s priority %d interval %s %v\n", clock(a.At), a.Src, a.Packet.Priority, a.Packet.Interval, a.Err)
+	}
+	return b.String()
+}

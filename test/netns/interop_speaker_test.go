@@ -1,0 +1,181 @@
+//go:build netns
+
+package netns_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/govrrpd/govrrpd/test/netns"
+)
+
+// Who speaks VRRP in a duel.
+const (
+	govrrpd    = "govrrpd"
+	keepalived = "keepalived"
+)
+
+// virtual is the address that is fought for.
+var virtual = netip.MustParseAddr("192.0.2.100")
+
+// rules are what both sides of a duel are told about the virtual router.
+type rules struct {
+	version   int
+	password  string // version 2
+	unicast   bool
+	noPreempt bool
+}
+
+// A speaker is one of the two daemons, on a node of its own.
+type speaker struct {
+	kind     string
+	address  string // without prefix length; the last part decides a tie
+	priority int
+	interval time.Duration
+
+	rules rules
+	peer  string
+	node  *netns.Node
+	port  *netns.Port
+	run   *netns.Process
+	gov   *netns.Director
+	read  int // bytes of the log that earlier runs wrote
+}
+
+func (s *speaker) String() string {
+	return fmt.Sprintf("%s %s priority %d", s.kind, s.address, s.priority)
+}
+
+func (s *speaker) start() {
+	if s.run != nil {
+		s.read = len(s.run.Log())
+	}
+	if s.kind == keepalived {
+		s.run = s.node.Keepalived(keepalived, s.keepalivedConfig(), "--vrrp")
+		return
+	}
+	s.gov = s.node.Govrrpd(s.govrrpdConfig())
+	s.run = s.gov.Process
+}
+
+// resign asks for an orderly stop and does not wait for it: keepalived stays for another second after it has left.
+func (s *speaker) resign() { s.run.Signal(syscall.SIGTERM) }
+
+// backup tells whether this run has got as far as listening to others.
+func (s *speaker) backup() bool {
+	if s.kind == keepalived {
+		return strings.Contains(s.run.Log()[s.read:], "Entering BACKUP STATE")
+	}
+	return s.gov.Role("v") == "backup"
+}
+
+func (s *speaker) holds() bool { return s.node.Has(virtual) }
+
+func (s *speaker) govrrpdConfig() string {
+	r := s.rules
+	var b strings.Builder
+	fmt.Fprintf(&b, `vrrp_instance "v" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  version           = %d
+  priority          = %d
+  advert_interval   = %q
+  preempt           = %t
+  virtual_addresses = ["%s/24"]
+`, r.version, s.priority, s.interval, !r.noPreempt, virtual)
+	if r.unicast {
+		fmt.Fprintf(&b, "  unicast {\n    source = %q\n    peers = [%q]\n  }\n", s.address, s.peer)
+	}
+	if r.password != "" {
+		fmt.Fprintf(&b, "  authentication {\n    type = \"pass\"\n    password = %q\n  }\n", r.password)
+	}
+	return b.String() + "}\n"
+}
+
+func (s *speaker) keepalivedConfig() string {
+	r := s.rules
+	var b strings.Builder
+	fmt.Fprintf(&b, `vrrp_instance v {
+  state BACKUP
+  interface eth0
+  virtual_router_id 51
+  version %d
+  priority %d
+  advert_int %g
+  virtual_ipaddress {
+    %s/24
+  }
+`, r.version, s.priority, s.interval.Seconds(), virtual)
+	if r.noPreempt {
+		b.WriteString("  nopreempt\n")
+	}
+	if r.unicast {
+		fmt.Fprintf(&b, "  unicast_src_ip %s\n  unicast_peer {\n    %s\n  }\n", s.address, s.peer)
+	}
+	if r.password != "" {
+		fmt.Fprintf(&b, "  authentication {\n    auth_type PASS\n    auth_pass %s\n  }\n", r.password)
+	}
+	return b.String() + "}\n"
+}
+
+// A duel is two speakers on one segment, with everything recorded.
+type duel struct {
+	*netns.World
+	t        *testing.T
+	lan      *netns.Segment
+	speakers [2]*speaker
+	capture  *netns.Capture
+	holders  *netns.Holders
+}
+
+// newDuel makes the network; nobody has started yet.
+func newDuel(t *testing.T, r rules, first, second speaker) *duel {
+	t.Helper()
+	d := &duel{World: netns.New(t), t: t, speakers: [2]*speaker{&first, &second}}
+	first.peer, second.peer = second.address, first.address
+	d.lan = d.Segment("lan0")
+	var nodes []*netns.Node
+	var ports []*netns.Port
+	for i, s := range d.speakers {
+		s.rules = r
+		s.node = d.Node(fmt.Sprintf("%s%d", s.kind[:1], i))
+		s.port = d.lan.Attach(s.node, "eth0", s.address+"/24")
+		nodes, ports = append(nodes, s.node), append(ports, s.port)
+	}
+	d.capture = d.Capture(ports...)
+	d.holders = d.WatchHolders(virtual, nodes...)
+	return d
+}
+
+// other returns the opponent of s.
+func (d *duel) other(s *speaker) *speaker {
+	if s == d.speakers[0] {
+		return d.speakers[1]
+	}
+	return d.speakers[0]
+}
+
+// better returns the speaker that wins an election: the higher priority or, when they are equal, the higher address.
+func (d *duel) better() *speaker {
+	a, b := d.speakers[0], d.speakers[1]
+	tie := a.priority == b.priority && netip.MustParseAddr(a.address).Compare(netip.MustParseAddr(b.address)) > 0
+	if a.priority > b.priority || tie {
+		return a
+	}
+	return b
+}
+
+// down returns how long s waits for a master that has said it advertises every interval: three times, and the skew of s,
+// RFC 9568 section 6.1, RFC 3768 section 6.1.
+func (s *speaker) down(interval time.Duration) time.Duration { return 3*interval + s.skew(interval) }
+
+func (s *speaker) skew(interval time.Duration) time.Duration {
+	if s.rules.version == 2 {
+		interval = time.Second
+	}
+	return time.Duration(256-s.priority) * interval / 256
+}

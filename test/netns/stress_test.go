@@ -1,0 +1,105 @@
+//go:build netns
+
+package netns_test
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/govrrpd/govrrpd/test/netns"
+)
+
+const (
+	stressInterval = 10 * time.Millisecond
+	stressTime     = 60 * time.Second
+	hogsPerCPU     = 3
+)
+
+// stressConfig is a director with the shortest adverts there are and a router process with real-time priority.
+func stressConfig(priority int) string {
+	return fmt.Sprintf(`global {
+  realtime_priority = 50
+  lock_memory       = true
+}
+vrrp_instance "v" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  version           = 3
+  priority          = %d
+  advert_interval   = %q
+  virtual_addresses = ["%s/24"]
+}
+`, priority, stressInterval, virtual)
+}
+
+// Three intervals of 10 ms are all that a master may be late by. With real-time priority no other process can make it late.
+func TestRealTimeRouterKeepsOfficeOnABusyMachine(t *testing.T) {
+	p := newPair(t)
+	capture := p.Capture(p.portA, p.portB)
+	a := p.a.Govrrpd(stressConfig(200))
+	p.WaitFor(limit, "a to be master", func() bool { return p.a.Has(virtual) })
+	b := p.b.Govrrpd(stressConfig(100))
+	p.WaitFor(limit, "b to be backup", func() bool { return b.Role("v") == "backup" })
+	p.hog()
+	since := time.Now()
+	holders := p.WatchHolders(virtual, p.a, p.b)
+	p.Always(stressTime, "both directors run", func() bool { return a.Running() && b.Running() })
+	until := time.Now()
+	holders.Stop()
+	capture.Stop()
+
+	t.Logf("gaps between adverts, %d hogs on %d CPUs:\n%s", hogsPerCPU*runtime.NumCPU(), runtime.NumCPU(), gaps(capture.AdvertsFrom(p.portA, since)))
+	if stray := capture.AdvertsFrom(p.portB, since); len(stray) > 0 {
+		t.Errorf("the backup spoke:\n%s", describe(stray[:min(len(stray), 10)]))
+	}
+	adverts := capture.AdvertsFrom(p.portA, since)
+	if want := int(until.Sub(since) / stressInterval * 9 / 10); len(adverts) < want {
+		t.Errorf("%d adverts in %s, want at least %d", len(adverts), until.Sub(since), want)
+	}
+	for _, advert := range adverts {
+		if err := badAdvert(advert); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := netns.NotOne(holders.Since(since)); err != nil {
+		t.Error(err)
+	}
+}
+
+// hog keeps every CPU busy with several processes until the end of the World.
+func (p pair) hog() {
+	node := p.Node("hogs")
+	for i := range hogsPerCPU * runtime.NumCPU() {
+		node.Start(fmt.Sprintf("hog%d", i), "sh", "-c", "while :; do :; done")
+	}
+}
+
+// gaps returns a histogram of the times between neighbouring adverts.
+func gaps(adverts []netns.Advert) string {
+	bounds := []time.Duration{9, 10, 11, 12, 15, 20, 25, 30, 36} // in ms; the backup takes over after 36
+	counts := make([]int, len(bounds)+1)
+	for i := 1; i < len(adverts); i++ {
+		gap := adverts[i].At.Sub(adverts[i-1].At)
+		at := 0
+		for at < len(bounds) && gap >= bounds[at]*time.Millisecond {
+			at++
+		}
+		counts[at]++
+	}
+	var b strings.Builder
+	for i, n := range counts {
+		from, to := "0", "more"
+		if i > 0 {
+			from = fmt.Sprint(int(bounds[i-1]))
+		}
+		if i < len(bounds) {
+			to = fmt.Sprint(int(bounds[i]))
+		}
+		fmt.Fprintf(&b, "%4s to %-4s ms %6d\n", from, to, n)
+	}
+	longest, _ := netns.LongestGap(adverts)
+	return b.String() + fmt.Sprintf("longest %.2f ms", ms(longest))
+}
