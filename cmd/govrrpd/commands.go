@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func newCheckCommand() *cobra.Command {
+	var source configSource
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Validate the configuration without touching anything",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			config, complaints, err := source.load()
+			fmt.Fprint(os.Stderr, complaints)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("%s is valid: %s, %s, %s\n", source.path, count(len(config.Routers), "vrrp_instance"),
+				count(len(config.Services), "virtual_server"), count(len(config.Checks), "check"))
+			return nil
+		},
+	}
+	source.add(c)
+	return c
+}
+
+// count returns "1 check" or "3 checks".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func newReloadCommand() *cobra.Command {
+	var socket string
+	c := &cobra.Command{
+		Use:   "reload",
+		Short: "Ask the daemon to load its files again",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			var result reloadResult
+			code, err := askDaemon(c.Context(), socket, http.MethodPost, "/api/v1/reload", &result)
+			if err != nil {
+				return err
+			}
+			fmt.Fprint(os.Stderr, result.Diagnostics)
+			if code != http.StatusOK {
+				return errors.New(result.Error)
+			}
+			fmt.Println("reloaded")
+			return nil
+		},
+	}
+	addSocketFlag(c, &socket)
+	return c
+}

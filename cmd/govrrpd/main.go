@@ -1,0 +1,106 @@
+// Govrrpd makes Linux machines a highly available layer-4 load balancer: VRRP decides which of them owns the virtual addresses,
+// health checks decide which real servers take part, and the kernel's IPVS does the balancing.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+// version is stamped in by the Makefile.
+var version = "unknown"
+
+const (
+	defaultConfig = "/etc/govrrpd"
+	defaultSocket = "/run/govrrpd/control.sock"
+)
+
+// Exit statuses of every command, see the contract in README.md.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// errUsage marks errors in how a command was called.
+var errUsage = errors.New("usage")
+
+func main() {
+	os.Exit(execute(context.Background(), os.Args[1:]))
+}
+
+// execute runs one command and returns its exit status.
+func execute(ctx context.Context, args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(os.Stderr, "govrrpd: %v\n", err)
+		return exitUsage
+	case errors.Is(err, errReported):
+		return exitFailed
+	}
+	fmt.Fprintf(os.Stderr, "govrrpd: %v\n", err)
+	return exitFailed
+}
+
+// errReported ends a command that has already told the user what is wrong.
+var errReported = errors.New("reported")
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "govrrpd",
+		Short:         "Highly available layer-4 load balancer director: VRRP, IPVS and health checks in one binary",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef("%v; see govrrpd help %s", err, c.Name()) })
+	root.AddCommand(newRunCommand(), newRouterCommand(), newCheckCommand(), newReloadCommand(), newStatusCommand(), newVersionCommand())
+	return root
+}
+
+// usageArgs turns a complaint about positional arguments into exit status 2.
+func usageArgs(rule cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := rule(c, args); err != nil {
+			return usagef("%v; see %s --help", err, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+func usagef(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
+}
+
+func newVersionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  usageArgs(cobra.NoArgs),
+		Run: func(*cobra.Command, []string) {
+			fmt.Printf("govrrpd %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		},
+	}
+}
+
+// addSocketFlag gives c the flag that names the control socket.
+func addSocketFlag(c *cobra.Command, socket *string) {
+	c.Flags().StringVar(socket, "socket", defaultSocket, "control socket of the daemon")
+}
+
+// runtimeFile returns the path of another file in the folder of the control socket, where everything that lives as long as the
+// machine is up is kept.
+func runtimeFile(socket, name string) string {
+	return filepath.Join(filepath.Dir(socket), name)
+}

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+	"github.com/govrrpd/govrrpd/vrrp/kernel"
+)
+
+// The router is the process that speaks VRRP and holds the addresses. It does nothing else, so that nothing else can make an
+// advert late, and it outlives the director that started it:
+//
+//	director ── request, one JSON value ──►  router   configure: what is wanted, whole
+//	         ◄── reply, one JSON value ────           status: what is; stop: resign and end
+//
+// The values are those of package vrrp. One director is served at a time; a new one takes the place of the old.
+
+// A routerRequest asks one thing of the router.
+type routerRequest struct {
+	Configure *routerConfig `json:"configure,omitempty"`
+	Status    bool          `json:"status,omitempty"`
+	Stop      bool          `json:"stop,omitempty"`
+}
+
+// A routerReply answers one request.
+type routerReply struct {
+	Error  string        `json:"error,omitempty"`
+	Status *routerStatus `json:"status,omitempty"`
+}
+
+// A routerConfig is everything that the router is told.
+type routerConfig struct {
+	RTPriority int            `json:"rt_priority"` // 0, or 1-99 for SCHED_RR
+	LockMemory bool           `json:"lock_memory"`
+	Routers    []*vrrp.Config `json:"routers"`
+}
+
+// A routerStatus is a snapshot of the router process.
+type routerStatus struct {
+	PID     int           `json:"pid"`
+	Version string        `json:"version"`
+	Routers []vrrp.Status `json:"routers"`
+	Kernel  kernel.Status `json:"kernel"`
+}
+
+func newRouterCommand() *cobra.Command {
+	var socket string
+	var logs logFlags
+	c := &cobra.Command{
+		Use:    "router",
+		Short:  "The VRRP process; started by govrrpd run",
+		Hidden: true,
+		Args:   usageArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(c.Context(), unix.SIGTERM, unix.SIGINT)
+			defer stop()
+			// The director reads our log; when it dies, the next line must not end us. A hangup is its business too.
+			signal.Ignore(unix.SIGPIPE, unix.SIGHUP)
+			out := newAsyncWriter(os.Stderr)
+			defer out.close()
+			log, err := logs.logger(out)
+			if err != nil {
+				return err
+			}
+			return runRouter(ctx, socket, log)
+		},
+	}
+	c.Flags().StringVar(&socket, "router-socket", runtimeFile(defaultSocket, "router.sock"), "socket on which to listen for the director")
+	logs.add(c)
+	return c
+}
+
+// A router runs virtual routers as its director wants them.
+type router struct {
+	host *kernel.Host
+	log  *slog.Logger
+	stop context.CancelFunc // ends the process in good order
+
+	groups sync.WaitGroup // one for each running group
+
+	mu      sync.Mutex
+	ctx     context.Context //nolint:containedctx // parent of all groups, set once by runRouter
+	running map[string]*runningGroup
+	applied routerConfig // scheduling that is in force
+}
+
+// A runningGroup is a virtual router whose goroutine runs.
+type runningGroup struct {
+	config *vrrp.Config
+	group  *vrrp.Group
+	stop   context.CancelFunc
+	done   chan struct{}
+}
+
+// runRouter serves directors on socket until ctx ends or one of them says stop.
+func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
+	lock, err := lockFile(socket + ".lock")
+	if err != nil {
+		return fmt.Errorf("another router serves %s: %w", socket, err)
+	}
+	defer lock.Close()
+	listener, err := listenUnix(socket)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, running: make(map[string]*runningGroup)}
+
+	// The host outlives the groups: they need it to resign.
+	hostCtx, stopHost := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopHost()
+	var host, serving errgroup.Group
+	host.Go(func() error {
+		defer cancel() // without the host nothing can be done in order
+		return r.host.Run(hostCtx)
+	})
+	serving.Go(func() error { return r.serve(ctx, listener) })
+	<-ctx.Done()
+	r.waitForGroups()
+	err = errors.Join(listener.Close(), serving.Wait())
+	stopHost()
+	return errors.Join(err, host.Wait())
+}
+
+// serve answers one director at a time; a newer connection ends the older, whose director is dead or about to be.
+func (r *router) serve(ctx context.Context, listener net.Listener) error {
+	var current net.Conn
+	var conversations sync.WaitGroup
+	defer conversations.Wait()
+	for {
+		conn, err := listener.Accept()
+		if current != nil {
+			_ = current.Close()
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("accept a director: %w", err)
+		}
+		current = conn
+		conversations.Go(func() { r.converse(conn) })
+	}
+}
+
+// converse answers the requests on conn until it closes.
+func (r *router) converse(conn net.Conn) {
+	defer conn.Close()
+	decoder, encoder := json.NewDecoder(conn), json.NewEncoder(conn)
+	for {
+		var request routerRequest
+		if err := decoder.Decode(&request); err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+				r.log.Warn("conversation with the director ended", "error", err)
+			}
+			return
+		}
+		if err := encoder.Encode(r.answer(request)); err != nil {
+			return
+		}
+	}
+}
+
+func (r *router) answer(request routerRequest) routerReply {
+	switch {
+	case request.Configure != nil:
+		if err := r.configure(*request.Configure); err != nil {
+			return routerReply{Error: err.Error()}
+		}
+	case request.Status:
+		status := r.status()
+		return routerReply{Status: &status}
+	case request.Stop:
+		r.stop()
+		r.waitForGroups()
+	default:
+		return routerReply{Error: "the router does not know this request: director and router differ in version"}
+	}
+	return routerReply{}
+}
+
+// waitForGroups returns when every group has resigned. The caller has ended r.ctx, after which configure starts no more.
+func (r *router) waitForGroups() {
+	r.mu.Lock()
+	r.mu.Unlock() //nolint:staticcheck // waits for a configure that was under way
+	r.groups.Wait()
+}
+
+// configure makes the running groups the wanted ones. What did not change is not touched.
+func (r *router) configure(wanted routerConfig) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx.Err() != nil {
+		return errors.New("the router is stopping")
+	}
+	errs := []error{r.schedule(wanted)}
+	byName := make(map[string]*vrrp.Config, len(wanted.Routers))
+	for _, c := range wanted.Routers {
+		byName[c.Name] = c
+	}
+	r.stopUnwanted(byName)
+	for _, c := range wanted.Routers {
+		if err := r.apply(c); err != nil {
+			errs = append(errs, fmt.Errorf("vrrp_instance %q: %w", c.Name, err))
+		}
+	}
+	if _, err := r.host.Sweep(); err != nil { // what a dead predecessor held and nobody wants any more
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// stopUnwanted ends the groups that are not wanted, or not as what they are, all at once.
+func (r *router) stopUnwanted(wanted map[string]*vrrp.Config) {
+	var stopping []*runningGroup
+	for name, g := range r.running {
+		if c, ok := wanted[name]; !ok || !sameRouter(c, g.config) {
+			g.stop()
+			stopping = append(stopping, g)
+		}
+	}
+	for _, g := range stopping {
+		<-g.done
+		r.host.Detach(g.config.Name)
+		delete(r.running, g.config.Name)
+	}
+}
+
+// sameRouter reports whether b is a while reload away from a: role and timers may stay.
+func sameRouter(a, b *vrrp.Config) bool {
+	return a.Interface == b.Interface && a.VRID == b.VRID && a.Version == b.Version && a.Unicast() == b.Unicast()
+}
+
+// apply starts c, or gives a running group its new configuration.
+func (r *router) apply(c *vrrp.Config) error {
+	if g, ok := r.running[c.Name]; ok {
+		if reflect.DeepEqual(g.config, c) {
+			return nil
+		}
+		if err := r.host.Configure(c); err != nil {
+			return err
+		}
+		g.group.Configure(c)
+		g.config = c
+		return nil
+	}
+	group := vrrp.NewGroup(c, r.host, r.log, func(vrrp.Transition) {})
+	if err := r.host.Attach(c, group); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(r.ctx)
+	g := &runningGroup{config: c, group: group, stop: stop, done: make(chan struct{})}
+	r.running[c.Name] = g
+	r.groups.Go(func() {
+		defer close(g.done)
+		if err := group.Run(ctx); err != nil {
+			r.log.Error("virtual router ended", "router", c.Name, "error", err)
+		}
+	})
+	return nil
+}
+
+func (r *router) status() routerStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := routerStatus{PID: os.Getpid(), Version: version, Kernel: r.host.Status(), Routers: []vrrp.Status{}}
+	for _, g := range r.running {
+		s.Routers = append(s.Routers, g.group.Status())
+	}
+	slices.SortFunc(s.Routers, func(a, b vrrp.Status) int { return cmp.Compare(a.Name, b.Name) })
+	return s
+}

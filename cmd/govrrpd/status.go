@@ -1,0 +1,139 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/govrrpd/govrrpd/checkers"
+	"github.com/govrrpd/govrrpd/ipvs"
+	"github.com/govrrpd/govrrpd/vrrp"
+	"github.com/govrrpd/govrrpd/vrrp/kernel"
+)
+
+// A Status is everything that the director knows of itself and its router. Every view of the daemon is a view of this value.
+type Status struct {
+	Director DirectorStatus       `json:"director"`
+	Router   RouterStatus         `json:"router"`
+	VRRP     []vrrp.Status        `json:"vrrp"`
+	Kernel   kernel.Status        `json:"kernel"`
+	IPVS     []ipvs.ServiceStatus `json:"ipvs"`
+	Engine   EngineStatus         `json:"ipvs_engine"`
+	Checks   []checkers.Status    `json:"checks"`
+}
+
+// A DirectorStatus is the process that answers.
+type DirectorStatus struct {
+	RouterID string    `json:"router_id"`
+	Version  string    `json:"version"`
+	PID      int       `json:"pid"`
+	Config   string    `json:"config"`    // path it was loaded from
+	LoadedAt time.Time `json:"loaded_at"` // last time that the configuration came into force
+	Loads    int       `json:"loads"`     // how often that happened
+}
+
+// A RouterStatus is the VRRP process.
+type RouterStatus struct {
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+	Error   string `json:"error,omitempty"` // why its status is not known; the VRRP part is empty then
+}
+
+// An EngineStatus is what the IPVS engine has done.
+type EngineStatus struct {
+	Applied       int       `json:"changes_applied"`
+	DriftRepaired int       `json:"drift_repaired"` // changes of others to our services that were put back
+	LastRead      time.Time `json:"last_read"`
+	Error         string    `json:"error,omitempty"`
+}
+
+// status asks every part for a snapshot.
+func (d *daemon) status() Status {
+	d.mu.Lock()
+	s := Status{Director: DirectorStatus{
+		RouterID: d.config.Global.RouterID, Version: version, PID: os.Getpid(),
+		Config: d.source.path, LoadedAt: d.loadedAt, Loads: d.loads,
+	}}
+	d.mu.Unlock()
+	router, err := d.link.Status()
+	if err != nil {
+		s.Router.Error = err.Error()
+	}
+	s.Router.PID, s.Router.Version = router.PID, router.Version
+	s.VRRP, s.Kernel = nonNil(router.Routers), router.Kernel
+	engine := d.engine.Status()
+	s.IPVS = nonNil(engine.Services)
+	s.Engine = EngineStatus{Applied: engine.Applied, DriftRepaired: engine.DriftRepaired, LastRead: engine.LastRead, Error: engine.Error}
+	s.Checks = nonNil(d.checks.Status())
+	return s
+}
+
+// nonNil makes an empty list [] in JSON: a script may iterate without asking first.
+func nonNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// The parts that `govrrpd status` shows alone when named.
+var statusParts = []string{"vrrp", "ipvs", "checks"}
+
+func newStatusCommand() *cobra.Command {
+	var socket, output string
+	c := &cobra.Command{
+		Use:       "status [vrrp|ipvs|checks]",
+		Short:     "Show who is master, what is balanced and what is well",
+		Args:      usageArgs(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
+		ValidArgs: statusParts,
+		RunE: func(c *cobra.Command, args []string) error {
+			if output != "text" && output != "json" {
+				return usagef("-o %s: want text or json", output)
+			}
+			part := ""
+			if len(args) > 0 {
+				part = args[0]
+			}
+			return showStatus(c, socket, output, part)
+		},
+	}
+	addSocketFlag(c, &socket)
+	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return c
+}
+
+func showStatus(c *cobra.Command, socket, output, part string) error {
+	var s Status
+	code, err := askDaemon(c.Context(), socket, http.MethodGet, "/api/v1/status", &s)
+	if err != nil {
+		return err
+	}
+	if code != http.StatusOK {
+		return fmt.Errorf("the daemon answers %d %s", code, http.StatusText(code))
+	}
+	if output == "json" {
+		return writeStatusJSON(os.Stdout, s, part)
+	}
+	return writeStatusText(os.Stdout, s, part, time.Now())
+}
+
+// writeStatusJSON prints the whole status, or the list of one part.
+func writeStatusJSON(w io.Writer, s Status, part string) error {
+	var value any = s
+	switch part {
+	case "vrrp":
+		value = s.VRRP
+	case "ipvs":
+		value = s.IPVS
+	case "checks":
+		value = s.Checks
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}

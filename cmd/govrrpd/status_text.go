@@ -1,0 +1,141 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/govrrpd/govrrpd/checkers"
+	"github.com/govrrpd/govrrpd/ipvs"
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+// writeStatusText prints s for a person, all of it or one part. now makes points in time into ages.
+func writeStatusText(w io.Writer, s Status, part string, now time.Time) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	if part == "" {
+		writeProcesses(t, s, now)
+	}
+	if part == "" || part == "vrrp" {
+		writeVRRP(t, s.VRRP, now)
+	}
+	if part == "" || part == "ipvs" {
+		writeIPVS(t, s.IPVS)
+	}
+	if part == "" || part == "checks" {
+		writeChecks(t, s.Checks, now)
+	}
+	return t.Flush()
+}
+
+func writeProcesses(w io.Writer, s Status, now time.Time) {
+	d := s.Director
+	fmt.Fprintf(w, "%s\tgovrrpd %s, pid %d, %s loaded %s ago\n", d.RouterID, d.Version, d.PID, d.Config, age(now, d.LoadedAt))
+	switch {
+	case s.Router.Error != "":
+		fmt.Fprintf(w, "router\tNOT RUNNING: %s\n", s.Router.Error)
+	case s.Router.Version != d.Version:
+		fmt.Fprintf(w, "router\tgovrrpd %s, pid %d\n", s.Router.Version, s.Router.PID)
+	default:
+		fmt.Fprintf(w, "router\tpid %d\n", s.Router.PID)
+	}
+	if s.Engine.Error != "" {
+		fmt.Fprintf(w, "ipvs\tERROR: %s\n", s.Engine.Error)
+	}
+	fmt.Fprintln(w)
+}
+
+func writeVRRP(w io.Writer, routers []vrrp.Status, now time.Time) {
+	fmt.Fprintln(w, "VRRP\tINTERFACE\tVRID\tROLE\tPRIORITY\tMASTER\tSINCE\tADDRESSES")
+	for _, r := range routers {
+		master := "-"
+		if r.Master.IsValid() {
+			master = r.Master.String()
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\t%s\t%s\n", r.Name, r.Interface, r.VRID, r.Role, r.Priority, master,
+			age(now, r.Since), addressesAndFaults(r))
+	}
+	writeNone(w, len(routers), "vrrp_instance")
+}
+
+// shownAddresses is how many addresses fit on a line of one screen beside the rest.
+const shownAddresses = 3
+
+// addressesAndFaults is the last cell of a router: what it is for, and why it may not.
+func addressesAndFaults(r vrrp.Status) string {
+	var words []string
+	for _, a := range r.VirtualAddresses[:min(len(r.VirtualAddresses), shownAddresses)] {
+		words = append(words, a.String())
+	}
+	if more := len(r.VirtualAddresses) - shownAddresses; more > 0 {
+		words = append(words, fmt.Sprintf("and %d more", more))
+	}
+	for _, reason := range r.Reasons {
+		words = append(words, "FAULT: "+reason)
+	}
+	return strings.Join(words, " ")
+}
+
+func writeIPVS(w io.Writer, services []ipvs.ServiceStatus) {
+	fmt.Fprintln(w, "IPVS\tADDRESS\tSCHEDULER\tFORWARD\tWEIGHT\tACTIVE\tINACTIVE\tSTATE")
+	for _, s := range services {
+		fmt.Fprintf(w, "%s\t%s %s\t%s\t%s\t\t\t\t%s\n", s.Name, s.Protocol, s.Address, s.Scheduler, s.Forward, serviceState(s))
+		for _, r := range s.RealServers {
+			state := "up"
+			if !r.Up {
+				state = "DOWN"
+			}
+			fmt.Fprintf(w, "\t  %s\t\t\t%d\t%d\t%d\t%s\n", r.Address, r.Weight, r.ActiveConns, r.InactiveConns, state)
+		}
+	}
+	writeNone(w, len(services), "virtual_server")
+}
+
+func serviceState(s ipvs.ServiceStatus) string {
+	switch {
+	case s.Error != "":
+		return "ERROR: " + s.Error
+	case s.SorryActive:
+		return "SORRY SERVER"
+	}
+	return "ok"
+}
+
+func writeChecks(w io.Writer, checks []checkers.Status, now time.Time) {
+	fmt.Fprintln(w, "CHECK\tSTATE\tSINCE\tLAST\tREASON")
+	for _, c := range checks {
+		last, reason := "-", ""
+		if c.Last != nil {
+			last = c.Last.Duration.Round(10 * time.Microsecond).String()
+			reason = cmp.Or(c.Last.Reason, "passed")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.State, age(now, c.Since), last, reason)
+	}
+	writeNone(w, len(checks), "check")
+}
+
+// writeNone says that a part is empty because nothing is configured, and ends the part.
+func writeNone(w io.Writer, n int, block string) {
+	if n == 0 {
+		fmt.Fprintf(w, "  no %s is configured\n", block)
+	}
+	fmt.Fprintln(w)
+}
+
+// age returns how long ago t was, in the precision that matters.
+func age(now, t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := now.Sub(t)
+	switch {
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	case d < 24*time.Hour:
+		return d.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%dd%s", d/(24*time.Hour), (d % (24 * time.Hour)).Round(time.Hour))
+}
