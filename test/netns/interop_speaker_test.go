@@ -55,10 +55,10 @@ func (s *speaker) start() {
 		s.read = len(s.run.Log())
 	}
 	if s.kind == keepalived {
-		s.run = s.node.Keepalived(keepalived, s.keepalivedConfig(), "--vrrp")
+		s.run = s.node.Keepalived(keepalived, s.instance().Keepalived(), "--vrrp")
 		return
 	}
-	s.gov = s.node.Govrrpd(s.govrrpdConfig())
+	s.gov = s.node.Govrrpd(s.instance().HCL())
 	s.run = s.gov.Process
 }
 
@@ -70,56 +70,21 @@ func (s *speaker) backup() bool {
 	if s.kind == keepalived {
 		return strings.Contains(s.run.Log()[s.read:], "Entering BACKUP STATE")
 	}
-	return s.gov.Role("v") == "backup"
+	return s.gov.Role(netns.InstanceName) == "backup"
 }
 
 func (s *speaker) holds() bool { return s.node.Has(virtual) }
 
-func (s *speaker) govrrpdConfig() string {
-	r := s.rules
-	var b strings.Builder
-	fmt.Fprintf(&b, `vrrp_instance "v" {
-  interface         = "eth0"
-  virtual_router_id = 51
-  version           = %d
-  priority          = %d
-  advert_interval   = %q
-  preempt           = %t
-  virtual_addresses = ["%s/24"]
-`, r.version, s.priority, s.interval, !r.noPreempt, virtual)
-	if r.unicast {
-		fmt.Fprintf(&b, "  unicast {\n    source = %q\n    peers = [%q]\n  }\n", s.address, s.peer)
+// instance returns what s is configured with.
+func (s *speaker) instance() netns.Instance {
+	v := netns.Instance{
+		Version: s.rules.version, Priority: s.priority, Interval: s.interval, Address: netip.PrefixFrom(virtual, 24),
+		NoPreempt: s.rules.noPreempt, Password: s.rules.password,
 	}
-	if r.password != "" {
-		fmt.Fprintf(&b, "  authentication {\n    type = \"pass\"\n    password = %q\n  }\n", r.password)
+	if s.rules.unicast {
+		v.Source, v.Peer = netip.MustParseAddr(s.address), netip.MustParseAddr(s.peer)
 	}
-	return b.String() + "}\n"
-}
-
-func (s *speaker) keepalivedConfig() string {
-	r := s.rules
-	var b strings.Builder
-	fmt.Fprintf(&b, `vrrp_instance v {
-  state BACKUP
-  interface eth0
-  virtual_router_id 51
-  version %d
-  priority %d
-  advert_int %g
-  virtual_ipaddress {
-    %s/24
-  }
-`, r.version, s.priority, s.interval.Seconds(), virtual)
-	if r.noPreempt {
-		b.WriteString("  nopreempt\n")
-	}
-	if r.unicast {
-		fmt.Fprintf(&b, "  unicast_src_ip %s\n  unicast_peer {\n    %s\n  }\n", s.address, s.peer)
-	}
-	if r.password != "" {
-		fmt.Fprintf(&b, "  authentication {\n    auth_type PASS\n    auth_pass %s\n  }\n", r.password)
-	}
-	return b.String() + "}\n"
+	return v
 }
 
 // A duel is two speakers on one segment, with everything recorded.

@@ -4,6 +4,7 @@ package netns_test
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -18,21 +19,16 @@ const (
 	hogsPerCPU     = 3
 )
 
-// stressConfig is a director with the shortest adverts there are and a router process with real-time priority.
-func stressConfig(priority int) string {
-	return fmt.Sprintf(`global {
+// realTime asks for a router process that no other process can keep waiting.
+const realTime = `global {
   realtime_priority = 50
   lock_memory       = true
 }
-vrrp_instance "v" {
-  interface         = "eth0"
-  virtual_router_id = 51
-  version           = 3
-  priority          = %d
-  advert_interval   = %q
-  virtual_addresses = ["%s/24"]
-}
-`, priority, stressInterval, virtual)
+`
+
+func stressConfig(priority int) string {
+	v := netns.Instance{Version: 3, Priority: priority, Interval: stressInterval, Address: netip.PrefixFrom(virtual, 24)}
+	return realTime + v.HCL()
 }
 
 // Three intervals of 10 ms are all that a master may be late by. With real-time priority no other process can make it late.
@@ -42,7 +38,7 @@ func TestRealTimeRouterKeepsOfficeOnABusyMachine(t *testing.T) {
 	a := p.a.Govrrpd(stressConfig(200))
 	p.WaitFor(limit, "a to be master", func() bool { return p.a.Has(virtual) })
 	b := p.b.Govrrpd(stressConfig(100))
-	p.WaitFor(limit, "b to be backup", func() bool { return b.Role("v") == "backup" })
+	p.WaitFor(limit, "b to be backup", func() bool { return b.Role(netns.InstanceName) == "backup" })
 	p.hog()
 	since := time.Now()
 	holders := p.WatchHolders(virtual, p.a, p.b)

@@ -1,0 +1,70 @@
+package netns
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// An Instance is one virtual router, as both govrrpd and keepalived can be told it.
+type Instance struct {
+	Version   int // 2 or 3
+	Priority  int
+	Interval  time.Duration
+	Address   netip.Prefix // the virtual address; adverts go out of eth0
+	NoPreempt bool
+	Password  string     // version 2; empty for none
+	Source    netip.Addr // unicast; the zero Addr for multicast
+	Peer      netip.Addr
+}
+
+// InstanceName is what the virtual router of an Instance is called in logs and status.
+const InstanceName = "v"
+
+// HCL returns the configuration for govrrpd.
+func (v Instance) HCL() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `vrrp_instance %q {
+  interface         = "eth0"
+  virtual_router_id = 51
+  version           = %d
+  priority          = %d
+  advert_interval   = %q
+  preempt           = %t
+  virtual_addresses = [%q]
+`, InstanceName, v.Version, v.Priority, v.Interval, !v.NoPreempt, v.Address)
+	if v.Source.IsValid() {
+		fmt.Fprintf(&b, "  unicast {\n    source = %q\n    peers  = [%q]\n  }\n", v.Source, v.Peer)
+	}
+	if v.Password != "" {
+		fmt.Fprintf(&b, "  authentication {\n    type     = \"pass\"\n    password = %q\n  }\n", v.Password)
+	}
+	return b.String() + "}\n"
+}
+
+// Keepalived returns the configuration for keepalived.
+func (v Instance) Keepalived() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `vrrp_instance %s {
+  state BACKUP
+  interface eth0
+  virtual_router_id 51
+  version %d
+  priority %d
+  advert_int %g
+  virtual_ipaddress {
+    %s
+  }
+`, InstanceName, v.Version, v.Priority, v.Interval.Seconds(), v.Address)
+	if v.NoPreempt {
+		b.WriteString("  nopreempt\n")
+	}
+	if v.Source.IsValid() {
+		fmt.Fprintf(&b, "  unicast_src_ip %s\n  unicast_peer {\n    %s\n  }\n", v.Source, v.Peer)
+	}
+	if v.Password != "" {
+		fmt.Fprintf(&b, "  authentication {\n    auth_type PASS\n    auth_pass %s\n  }\n", v.Password)
+	}
+	return b.String() + "}\n"
+}
