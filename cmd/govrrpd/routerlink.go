@@ -21,9 +21,10 @@ type routerLink struct {
 	args   []string // of the router process, after its socket
 	log    *slog.Logger
 
-	mu     sync.Mutex
-	wanted routerConfig
-	conn   *routerConn // nil while there is no router
+	mu       sync.Mutex
+	wanted   routerConfig
+	conn     *routerConn // nil while there is no router
+	stopping bool        // Stop was called: a router that ends is not started again
 }
 
 // Waiting times around the router process. A start takes some 20 ms; an orderly stop waits for the kernel to remove addresses.
@@ -73,8 +74,7 @@ func (l *routerLink) Run(ctx context.Context) error {
 				return nil
 			case <-conn.closed:
 			}
-			l.drop(conn)
-			if ctx.Err() != nil {
+			if l.drop(conn); l.isStopping() {
 				return nil
 			}
 			l.log.Error("the router process went away, starting it again")
@@ -97,7 +97,10 @@ func (l *routerLink) Run(ctx context.Context) error {
 
 // Stop asks the router to resign and end, and waits for that.
 func (l *routerLink) Stop() error {
-	conn := l.current()
+	l.mu.Lock()
+	l.stopping = true
+	conn := l.conn
+	l.mu.Unlock()
 	if conn == nil {
 		return nil
 	}
@@ -133,6 +136,12 @@ func (l *routerLink) current() *routerConn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.conn
+}
+
+func (l *routerLink) isStopping() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopping
 }
 
 func (l *routerLink) drop(conn *routerConn) {

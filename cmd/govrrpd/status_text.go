@@ -125,17 +125,20 @@ func writeNone(w io.Writer, n int, block string) {
 	fmt.Fprintln(w)
 }
 
-// age returns how long ago t was, in the precision that matters.
+// age returns how long ago t was, in the precision that matters: 1.4s, 12m5s, 3h20m, 2d4h.
 func age(now, t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
 	d := now.Sub(t)
+	const day = 24 * time.Hour
 	switch {
 	case d < 10*time.Second:
 		return d.Round(100 * time.Millisecond).String()
-	case d < 24*time.Hour:
+	case d < time.Hour:
 		return d.Round(time.Second).String()
+	case d < day:
+		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 	}
-	return fmt.Sprintf("%dd%s", d/(24*time.Hour), (d % (24 * time.Hour)).Round(time.Hour))
+	return fmt.Sprintf("%dd%02dh", d/day, d%day/time.Hour)
 }
