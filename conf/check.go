@@ -109,7 +109,7 @@ func (d *decoder) check(raw *rawCheck, server netip.AddrPort) (checkers.Config, 
 	default:
 		kinds := []string{"tcp", "http", "https", "script"}
 		d.problem(raw.KindRange, fmt.Sprintf("there is no check %s, only %s", quote(raw.Kind), oneOf(kinds)),
-			cmp.Or(suggest(raw.Kind, slices.Values(kinds)), "write one of these, between quotes"))
+			cmp.Or(suggest(raw.Kind, slices.Values(kinds)), `write check "tcp" { … }, for example`))
 	}
 	return c, len(d.diags) == before && server.IsValid()
 }
@@ -167,7 +167,7 @@ func (d *decoder) target(raw *rawCheck, server netip.AddrPort) netip.AddrPort {
 	}
 	text, at := v.AsString(), raw.Address.Expr.Range()
 	if port, found := strings.CutPrefix(text, ":"); found {
-		n, _ := d.parsePort("address", port, at)
+		n, _ := d.parsePort("address", text, port, at)
 		return netip.AddrPortFrom(server.Addr(), n)
 	}
 	var out netip.AddrPort
@@ -299,7 +299,7 @@ func (d *decoder) program(e element) {
 	case !filepath.IsAbs(e.text):
 		d.problem(e.at, fmt.Sprintf("command %s is not an absolute path", quote(e.text)), `write it from the / on: ["/usr/local/bin/check"]`)
 	case err != nil:
-		d.problem(e.at, fmt.Sprintf("command %s %s", quote(e.text), cause(err)), "install it, or correct the path")
+		d.problem(e.at, fmt.Sprintf("command %s is not there: %s", quote(e.text), strings.TrimPrefix(cause(err), "cannot be read: ")), "install it, or correct the path")
 	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
 		d.problem(e.at, fmt.Sprintf("command %s is not executable", quote(e.text)), fmt.Sprintf("run: chmod +x %s", e.text))
 	}

@@ -29,7 +29,7 @@ func (d *decoder) buildGlobal(r *rawGlobal) {
 	d.global = Global{Refresh: refreshDefault}
 	if r != nil {
 		d.text(r.RouterID, "lb1", &d.global.RouterID)
-		d.number(r.RTPriority, 0, 99, "(0 is the normal scheduler, 99 the most urgent)", &d.global.RTPriority)
+		d.number(r.RTPriority, 0, 99, "write 0 for the normal scheduler, or 1 to 99 for SCHED_RR; 50 is a good value", &d.global.RTPriority)
 		d.flag(r.LockMemory, &d.global.LockMemory)
 		d.flag(r.FlushOnStop, &d.global.FlushOnStop)
 		d.duration(r.Refresh, span{low: 100 * time.Millisecond, high: time.Hour}, &d.global.Refresh)

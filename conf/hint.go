@@ -3,6 +3,7 @@ package conf
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,10 +20,11 @@ func (s *source) rewordKeyword(diag *hcl.Diagnostic) *hcl.Diagnostic {
 		return nil
 	}
 	at := *diag.Subject
-	name, block := s.text(at), s.blockAt(at)
+	name, block := strings.Trim(s.text(at), `"`), s.blockAt(at)
 	switch schema, known := schemaOf(block); {
 	case diag.Summary == "Missing required argument":
-		return newProblem(at, lowerFirst(oneLine(diag.Detail)), "")
+		keyword := argument.FindString(diag.Detail)
+		return newProblem(at, fmt.Sprintf("dynamic has no %s", strings.Trim(keyword, `"`)), dynamicHint(keyword))
 	case known && schema[name] == "block":
 		return newProblem(at, fmt.Sprintf("%s is a block, not a keyword", name), fmt.Sprintf("write %s { … } without the =", name))
 	case known && schema[name] == "attribute":
@@ -30,6 +32,17 @@ func (s *source) rewordKeyword(diag *hcl.Diagnostic) *hcl.Diagnostic {
 	default:
 		return newProblem(at, "unknown keyword "+quote(name)+within(block), keywordHint(name, block, schema))
 	}
+}
+
+// argument is the name of a keyword in what HCL says.
+var argument = regexp.MustCompile(`"[^"]+"`)
+
+// dynamicHint is for what dynamic blocks must have; all that others must have is found by our own checks.
+func dynamicHint(keyword string) string {
+	if keyword == `"labels"` {
+		return `add labels = ["${real_server.value}:80"], for example: what stands between the quotes of a block that is written out`
+	}
+	return `add for_each = ["10.0.0.11", "10.0.0.12"], for example: one block is made for each element`
 }
 
 func within(block string) string {
@@ -104,6 +117,18 @@ func rawBlocks() map[string]any {
 
 func blockNames() []string { return slices.Sorted(keysOf(rawBlocks())) }
 
+// labelsOf is what the quotes after the type of a block hold.
+func labelsOf(block string) []string {
+	var out []string
+	t := reflect.TypeOf(rawBlocks()[block])
+	for i := 0; t != nil && i < t.NumField(); i++ {
+		if name, isLabel := strings.CutSuffix(t.Field(i).Tag.Get("hcl"), ",label"); isLabel {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // schemaOf is "attribute" or "block" by keyword.
 func schemaOf(block string) (map[string]string, bool) {
 	raw, ok := rawBlocks()[block]
@@ -131,7 +156,7 @@ func translations() map[string]string {
 		"vrid":                    "write virtual_router_id",
 		"advert_int":              `write advert_interval = "1s"`,
 		"nopreempt":               "write preempt = false",
-		"auth_type":               `write authentication { type = "pass", password = "…" } on lines of its own`,
+		"auth_type":               `write type = "pass" in authentication { }`,
 		"auth_pass":               "write password = … in authentication { }",
 		"unicast_peer":            `write unicast { peers = ["10.0.0.2"] }`,
 		"unicast_src_ip":          `write source = "10.0.0.1" in unicast { }`,

@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
@@ -38,11 +36,9 @@ func (s *source) report(diags hcl.Diagnostics) hcl.Diagnostics {
 	var out hcl.Diagnostics
 	seen := map[string]bool{}
 	secrets := s.secrets()
-	for i, diag := range diags {
-		diags[i] = s.reword(diag)
-	}
+	diags = s.firstCauses(diags)
 	for _, diag := range diags {
-		if followUp(diag) || s.misspelt(diag, diags) {
+		if s.misspelt(diag, diags) {
 			continue
 		}
 		key := fmt.Sprint(diag.Subject, diag.Summary)
@@ -57,8 +53,26 @@ func (s *source) report(diags hcl.Diagnostics) hcl.Diagnostics {
 	return out
 }
 
-// followUp reports whether diag only says that something computed from a mistake is unknown.
-func followUp(diag *hcl.Diagnostic) bool {
+// firstCauses rewords diagnostics and drops those that only follow from another one.
+func (s *source) firstCauses(diags hcl.Diagnostics) hcl.Diagnostics {
+	var out hcl.Diagnostics
+	unclosed := map[string]bool{} // files with a quote that is not closed: everything after it is read inside out
+	for _, diag := range diags {
+		if diag.Subject == nil {
+			diag.Subject = &hcl.Range{} // of no file
+		}
+		file := diag.Subject.Filename
+		if unknownValue(diag) || unclosed[file] {
+			continue
+		}
+		unclosed[file] = diag.Summary == "Invalid multi-line string"
+		out = append(out, s.reword(diag))
+	}
+	return out
+}
+
+// unknownValue reports whether diag only says that something computed from a mistake is unknown.
+func unknownValue(diag *hcl.Diagnostic) bool {
 	return strings.Contains(diag.Detail, "not yet known") || strings.Contains(diag.Detail, "must be known")
 }
 
@@ -78,89 +92,8 @@ func (s *source) misspelt(diag *hcl.Diagnostic, all hcl.Diagnostics) bool {
 }
 
 func byPlace(a, b *hcl.Diagnostic) int {
-	at := func(d *hcl.Diagnostic) hcl.Range {
-		if d.Subject == nil {
-			return hcl.Range{}
-		}
-		return *d.Subject
-	}
-	x, y := at(a), at(b)
+	x, y := a.Subject, b.Subject
 	return cmp.Or(cmp.Compare(x.Filename, y.Filename), cmp.Compare(x.Start.Byte, y.Start.Byte), cmp.Compare(a.Summary, b.Summary))
-}
-
-// reword gives a diagnostic of the HCL library the form of ours.
-func (s *source) reword(diag *hcl.Diagnostic) *hcl.Diagnostic {
-	switch diag.Extra.(type) {
-	case ours, missing:
-		return diag
-	}
-	if d := s.rewordKeyword(diag); d != nil {
-		return d
-	}
-	if d := s.rewordReference(diag); d != nil {
-		return d
-	}
-	if m := duplicateBlock.FindStringSubmatch(diag.Detail); m != nil {
-		return newProblem(*diag.Subject, fmt.Sprintf("there are two %s blocks", m[1]), fmt.Sprintf("the first is at %s: put all into one", m[2]))
-	}
-	message, hint := splitHint(oneLine(diag.Detail))
-	return newProblem(*diag.Subject, lowerFirst(diag.Summary)+": "+message, hint)
-}
-
-// splitHint takes the advice that HCL's details end in, if any, off the rest.
-func splitHint(detail string) (message, hint string) {
-	if i := strings.Index(detail, " Did you mean"); i >= 0 {
-		return detail[:i], lowerFirst(detail[i+1:])
-	}
-	return detail, ""
-}
-
-// text is the source that r covers.
-func (s *source) text(r hcl.Range) string {
-	if b := s.bytes[r.Filename]; r.CanSliceBytes(b) {
-		return string(r.SliceBytes(b))
-	}
-	return ""
-}
-
-var (
-	undeclared     = regexp.MustCompile(`^\.?([\pL_][\pL\pN_-]*)$`)
-	duplicateBlock = regexp.MustCompile(`^Only one (\S+) block is allowed\. Another was defined at (.*:\d+),[-\d,]+\.$`)
-)
-
-// rewordReference words what expressions refer to and nobody declared.
-func (s *source) rewordReference(diag *hcl.Diagnostic) *hcl.Diagnostic {
-	name := strings.TrimPrefix(s.text(*diag.Subject), ".")
-	switch diag.Summary {
-	case "Unsupported attribute":
-		before := *diag.Subject
-		before.End.Byte = before.Start.Byte
-		before.Start.Byte = max(0, before.Start.Byte-len("var"))
-		if !undeclared.MatchString(name) || s.text(before) != "var" {
-			return nil
-		}
-		return newProblem(*diag.Subject, fmt.Sprintf("variable %q is not declared", name),
-			suggest(name, slices.Values(s.variables()))+fmt.Sprintf("declare it with: variable %q { default = … }", name))
-	case "Unknown variable", "Variables not allowed":
-		return newProblem(*diag.Subject, fmt.Sprintf("%s is not something that can be referred to here", quote(name)),
-			fmt.Sprintf(`write "%s" for the text itself, or var.%s for a variable`, name, name))
-	case "Call to unknown function":
-		return newProblem(*diag.Subject, fmt.Sprintf("there is no function %s", quote(name)), suggest(name, keysOf(functions())))
-	}
-	return nil
-}
-
-// variables returns the names that are declared anywhere.
-func (s *source) variables() []string {
-	var out []string
-	for _, name := range s.names {
-		for _, b := range s.blocks(name) {
-			if b.Type == "variable" && len(b.Labels) == 1 {
-				out = append(out, b.Labels[0])
-			}
-		}
-	}
-	return out
 }
 
 // suggest returns `did you mean "x"? ` for the most similar of names, or nothing.
@@ -204,16 +137,3 @@ func quote(s string) string {
 	}
 	return strconv.Quote(s)
 }
-
-func lowerFirst(s string) string {
-	r := []rune(s)
-	if len(r) > 1 && unicode.IsUpper(r[1]) {
-		return s // an abbreviation
-	}
-	if len(r) > 0 {
-		r[0] = unicode.ToLower(r[0])
-	}
-	return string(r)
-}
-
-func oneLine(s string) string { return strings.TrimSuffix(strings.Join(strings.Fields(s), " "), ".") }

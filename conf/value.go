@@ -53,10 +53,21 @@ func (d *decoder) scalar(a *hcl.Attribute, want cty.Type, hint string) (v cty.Va
 	}
 	out, err := convert.Convert(v, want)
 	if err != nil {
-		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want a %s", a.Name, shown(v), want.FriendlyName()), hint)
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want %s", a.Name, shown(v), kindOf(want)), hint)
 		return v, true, false
 	}
 	return out, true, true
+}
+
+// kindOf is a primitive type in the operator's words.
+func kindOf(t cty.Type) string {
+	switch t {
+	case cty.Number:
+		return "a number"
+	case cty.Bool:
+		return "true or false"
+	}
+	return "text"
 }
 
 // shown is a value as a message quotes it.
@@ -117,8 +128,8 @@ func (d *decoder) flag(a *hcl.Attribute, into *bool) bool {
 	return ok
 }
 
-// number reads a whole number from low to high. more says what else the range means, if anything.
-func (d *decoder) number(a *hcl.Attribute, low, high int, more string, into *int) bool {
+// number reads a whole number from low to high. hint is for a number outside; empty for the nearest one that is good.
+func (d *decoder) number(a *hcl.Attribute, low, high int, hint string, into *int) bool {
 	if a == nil {
 		return true
 	}
@@ -128,12 +139,19 @@ func (d *decoder) number(a *hcl.Attribute, low, high int, more string, into *int
 	}
 	n, accuracy := v.AsBigFloat().Int64()
 	if accuracy != big.Exact || n < int64(low) || n > int64(high) {
-		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want %d to %d", a.Name, v.AsBigFloat().Text('g', 10), low, high),
-			strings.TrimSpace(fmt.Sprintf("write %s = %d, for example %s", a.Name, max(int64(low), min(int64(high), n)), more)))
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want %s", a.Name, v.AsBigFloat().Text('g', 10), numbers(low, high)),
+			cmp.Or(hint, fmt.Sprintf("write %s = %d, for example", a.Name, max(int64(low), min(int64(high), n)))))
 		return false
 	}
 	*into = int(n)
 	return true
+}
+
+func numbers(low, high int) string {
+	if high == low+1 {
+		return fmt.Sprintf("%d or %d", low, high)
+	}
+	return fmt.Sprintf("%d to %d", low, high)
 }
 
 // choice reads one word out of several; its index becomes *into.
@@ -141,14 +159,14 @@ func choice[T any](d *decoder, a *hcl.Attribute, words []string, values []T, int
 	if a == nil {
 		return true
 	}
-	v, set, ok := d.scalar(a, cty.String, "write one of these, between quotes: "+strings.Join(words, " "))
+	v, set, ok := d.scalar(a, cty.String, "write "+a.Name+" = "+strconv.Quote(words[0])+", for example")
 	if !set || !ok {
 		return ok
 	}
 	i := slices.Index(words, v.AsString())
 	if i < 0 {
 		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want %s", a.Name, quote(v.AsString()), oneOf(words)),
-			cmp.Or(suggest(v.AsString(), slices.Values(words)), "write one of these, between quotes"))
+			cmp.Or(suggest(v.AsString(), slices.Values(words)), "write "+a.Name+" = "+strconv.Quote(words[0])+", for example"))
 		return false
 	}
 	*into = values[i]
@@ -218,7 +236,7 @@ func (d *decoder) duration(a *hcl.Attribute, within span, into *time.Duration) b
 	text := v.AsString()
 	t, err := time.ParseDuration(text)
 	if err != nil {
-		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want a duration with a unit", a.Name, quote(text)), "write "+a.Name+" = "+withUnit(text))
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want a duration in ms, s, m or h", a.Name, quote(text)), fmt.Sprintf("write %s = %q, for example", a.Name, withUnit(text)))
 		return false
 	}
 	if !within.holds(t) {
@@ -231,10 +249,14 @@ func (d *decoder) duration(a *hcl.Attribute, within span, into *time.Duration) b
 
 // withUnit guesses what was meant by a duration that does not parse.
 func withUnit(text string) string {
-	if f, err := strconv.ParseFloat(text, 64); err == nil && f > 0 && len(text) < 10 {
-		return strconv.Quote(text + "s")
+	text = strings.ToLower(strings.Join(strings.Fields(text), ""))
+	words := strings.NewReplacer("seconds", "s", "second", "s", "secs", "s", "sec", "s", "minutes", "m", "minute", "m", "min", "m", "hours", "h", "hour", "h")
+	for _, guess := range []string{text + "s", words.Replace(text)} {
+		if t, err := time.ParseDuration(guess); err == nil && t > 0 {
+			return short(t)
+		}
 	}
-	return `a number and ms, s, m or h, such as "250ms" or "1s"`
+	return "1s"
 }
 
 func nearest(t time.Duration, within span) string {
@@ -341,7 +363,10 @@ func addressHint(text, example string) string {
 func (d *decoder) parseHostPort(what, text string, at hcl.Range, example string, into *netip.AddrPort) bool {
 	i := strings.LastIndexByte(text, ':')
 	if i < 0 {
-		d.problem(at, fmt.Sprintf("%s %s has no port", what, quote(text)), fmt.Sprintf("write it with one, such as %q", text+example[strings.LastIndexByte(example, ':'):]))
+		if _, err := netip.ParseAddr(text); err == nil {
+			example = text + example[strings.LastIndexByte(example, ':'):]
+		}
+		d.problem(at, fmt.Sprintf("%s %s has no port", what, quote(text)), fmt.Sprintf("write it with one, such as %q", example))
 		return false
 	}
 	if _, err := netip.ParseAddr(text); err == nil {
@@ -353,15 +378,17 @@ func (d *decoder) parseHostPort(what, text string, at hcl.Range, example string,
 	if !d.parseHost(what, host, at, example[:strings.LastIndexByte(example, ':')], &addr) {
 		return false
 	}
-	port, ok := d.parsePort(what, text[i+1:], at)
-	*into = netip.AddrPortFrom(addr, port)
+	port, ok := d.parsePort(what, text, text[i+1:], at)
+	if ok {
+		*into = netip.AddrPortFrom(addr, port)
+	}
 	return ok
 }
 
-func (d *decoder) parsePort(what, text string, at hcl.Range) (uint16, bool) {
-	port, err := strconv.ParseUint(text, 10, 16)
+func (d *decoder) parsePort(what, text, digits string, at hcl.Range) (uint16, bool) {
+	port, err := strconv.ParseUint(digits, 10, 16)
 	if err != nil || port == 0 {
-		d.problem(at, fmt.Sprintf("the port of %s is %s, want 1 to 65535", what, quote(text)), "write the port as a number after the colon")
+		d.problem(at, fmt.Sprintf("the port in %s %s is not 1 to 65535", what, quote(text)), "write the port as a number after the colon")
 		return 0, false
 	}
 	return uint16(port), true

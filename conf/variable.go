@@ -17,6 +17,7 @@ import (
 type rawVariable struct {
 	Name        string         `hcl:"name,label"`
 	NameRange   hcl.Range      `hcl:"name,label_range"`
+	Place       hcl.Range      `hcl:",def_range"`
 	Default     *hcl.Attribute `hcl:"default,optional"`
 	Type        *hcl.Attribute `hcl:"type,optional"`
 	Description *hcl.Attribute `hcl:"description,optional"`
@@ -79,8 +80,8 @@ func (d *decoder) variable(raw rawVariable, text string, ok bool) cty.Value {
 	case ok:
 		return d.givenVariable(raw, text, want, defaults)
 	case raw.Default == nil:
-		d.problem(raw.NameRange, fmt.Sprintf("variable %q has no value", raw.Name),
-			fmt.Sprintf("write default = … in it, or pass -var %s=… or set GOVRRPD_VAR_%s", raw.Name, raw.Name))
+		d.missing(raw.Place, fmt.Sprintf("variable %q", raw.Name), "default",
+			fmt.Sprintf("…, or pass --var %s=…, or set GOVRRPD_VAR_%s", raw.Name, raw.Name))
 		return cty.DynamicVal
 	}
 	return d.convertVariable(raw, raw.Default.Expr.Range(), value, want, defaults)
@@ -131,7 +132,7 @@ func (d *decoder) convertVariable(raw rawVariable, at hcl.Range, v cty.Value, wa
 	out, err := convert.Convert(v, want)
 	if err != nil {
 		d.problem(at, fmt.Sprintf("the value of variable %q does not fit its type: %s", raw.Name, convert.MismatchMessage(v.Type(), want)),
-			"its type is "+typeexpr.TypeString(want))
+			"its type is "+typeexpr.TypeString(want)+": write a value that is one, or change the type")
 		return cty.DynamicVal
 	}
 	return out

@@ -110,7 +110,7 @@ func (d *decoder) persistence(s *service) {
 	if raw == nil {
 		return
 	}
-	d.number(raw.Prefix, 1, 32, "(32: each client for itself; 24: the clients of one /24 together)", &s.PrefixLen)
+	d.number(raw.Prefix, 1, 32, "write 32 for each client by itself, or 24 for all clients of one /24 together", &s.PrefixLen)
 	if !d.required(raw.Timeout, raw.Place, "persistence in "+s.name, "timeout", `"300s"`) {
 		return
 	}
@@ -137,7 +137,7 @@ func (d *decoder) servers(s *service) []Check {
 	for i := range s.raw.Servers {
 		raw := &s.raw.Servers[i]
 		rs := ipvs.RealServer{Weight: 1}
-		d.number(raw.Weight, 0, ipvs.MaxWeight, "(0 takes no new connections)", &rs.Weight)
+		d.number(raw.Weight, 0, ipvs.MaxWeight, "write 1 to 65535; 0 takes no new connections", &rs.Weight)
 		if !d.destination(s, "real server", raw.Address, raw.AddressRange, s.Forward, &rs.Addr) {
 			d.checksOf(s, raw.Checks, netip.AddrPort{})
 			continue

@@ -127,7 +127,7 @@ func (d *decoder) routerIdentity(r *router) {
 		d.number(raw.VRID, 1, 255, "", &vrid)
 	}
 	priority := vrrp.PriorityDefault
-	d.number(raw.Priority, 1, vrrp.PriorityOwner, "(255 only on the router that owns the address)", &priority)
+	d.number(raw.Priority, 1, vrrp.PriorityOwner, "write 1 to 254; 255 is only for the router that has the address as its own", &priority)
 	r.VRID, r.Priority = uint8(vrid), uint8(priority)
 
 	version := 3

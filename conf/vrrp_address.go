@@ -47,20 +47,16 @@ func (d *decoder) routerAddresses(r *router) {
 
 // longForm reads what only the long form says.
 func (d *decoder) longForm(raw *rawAddress, a *vrrp.Address) bool {
-	good := true
-	if d.given(raw.Interface) {
-		good = d.device(raw.Interface, &a.Interface)
+	before := len(d.diags)
+	d.device(raw.Interface, &a.Interface)
+	d.text(raw.Label, "eth1:web", &a.Label)
+	if len(a.Label) > 15 || strings.ContainsFunc(a.Label, unicode.IsSpace) {
+		d.problem(raw.Label.Expr.Range(), fmt.Sprintf("label %s is not 1 to 15 bytes without blanks", quote(a.Label)), `write label = "eth1:web", for example`)
 	}
 	advertised := true
-	good = d.flag(raw.Advertised, &advertised) && good
+	d.flag(raw.Advertised, &advertised)
 	a.Excluded = !advertised
-	if good = d.text(raw.Label, "eth1:web", &a.Label) && good; good && a.Label != "" {
-		if len(a.Label) > 15 || strings.ContainsFunc(a.Label, unicode.IsSpace) {
-			d.problem(raw.Label.Expr.Range(), fmt.Sprintf("label %s is not 1 to 15 bytes without blanks", quote(a.Label)), `write label = "eth1:web", for example`)
-			return false
-		}
-	}
-	return good
+	return len(d.diags) == before
 }
 
 // addAddress appends an address that the router does not have yet.

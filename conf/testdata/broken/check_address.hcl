@@ -1,0 +1,9 @@
+virtual_server "shop" {
+  address = "192.0.2.10:80"
+  check "tcp" {
+    address = "10.0.0.1"
+  }
+  check "tcp" {
+    address = ":0"
+  }
+}

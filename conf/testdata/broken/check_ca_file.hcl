@@ -1,0 +1,16 @@
+virtual_server "shop" {
+  address = "192.0.2.10:80"
+  check "https" {
+    ca_file = "ca.pem"
+  }
+  check "https" {
+    ca_file = "/nonexistent/ca.pem"
+  }
+  check "https" {
+    ca_file = "/etc/hostname"
+  }
+  check "https" {
+    ca_file = "/etc/ssl/ca.pem"
+    verify  = false
+  }
+}

@@ -1,0 +1,3 @@
+vrrp_instance "web" {
+  interface = "eth0" /* [31m */ colour = 1
+}

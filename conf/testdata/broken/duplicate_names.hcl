@@ -1,0 +1,16 @@
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+}
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 52
+  virtual_addresses = ["192.0.2.11/24"]
+}
+virtual_server "shop" {
+  address = "192.0.2.10:80"
+}
+virtual_server "shop" {
+  address = "192.0.2.10:81"
+}

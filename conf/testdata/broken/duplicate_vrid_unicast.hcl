@@ -1,0 +1,16 @@
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+  unicast {
+    peers = ["10.0.0.2", "10.0.0.3"]
+  }
+}
+vrrp_instance "api" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.11/24"]
+  unicast {
+    peers = ["10.0.0.3"]
+  }
+}

@@ -1,0 +1,10 @@
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+  scheduler = "rr"
+}
+virtual_server "shop" {
+  address = "192.0.2.10:80"
+  weight = 5
+}

@@ -1,0 +1,6 @@
+vrrp_instance "web" {
+}
+virtual_server "shop" {
+  persistence {
+  }
+}

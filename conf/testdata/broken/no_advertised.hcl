@@ -1,0 +1,7 @@
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_address "192.0.2.10/24" {
+    advertised = false
+  }
+}

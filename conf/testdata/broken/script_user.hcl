@@ -1,0 +1,10 @@
+global {
+  script_user = "no-such-user"
+  router_id   = ""
+  lock_memory = "maybe"
+}
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+}

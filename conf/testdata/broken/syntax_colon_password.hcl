@@ -1,0 +1,5 @@
+vrrp_instance "web" {
+  authentication {
+    password = "hunter2
+  }
+}

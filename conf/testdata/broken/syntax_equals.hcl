@@ -1,0 +1,4 @@
+vrrp_instance "web" {
+  interface "eth0"
+  priority: 100
+}

@@ -1,0 +1,3 @@
+vrrp_instance "web" {
+  interface = "eth0
+}

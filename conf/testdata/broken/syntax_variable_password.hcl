@@ -1,0 +1,3 @@
+variable "vrrp_pass" {
+  default = "hunter2
+}

@@ -1,0 +1,10 @@
+virtual_server "shop" {
+  address = "192.0.2.10:80"
+  check "http" {
+    path = "x"
+  }
+  real_server "10.0.0.11:80" {
+    check "tcp" {
+    }
+  }
+}

@@ -1,0 +1,9 @@
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+  priority = "high"
+  preempt = "yes"
+  advert_interval = 1
+  source = ["10.0.0.1"]
+}

@@ -1,0 +1,5 @@
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = [var.vip]
+}
