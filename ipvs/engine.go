@@ -207,6 +207,8 @@ func (r *reconciler) flush() error {
 
 func (r *reconciler) tellOwned() {
 	if r.onOwned != nil {
-		r.onOwned(slices.SortedFunc(maps.Keys(r.owned), compareKeys))
+		keys := slices.AppendSeq([]Key{}, maps.Keys(r.owned))
+		slices.SortFunc(keys, compareKeys)
+		r.onOwned(keys)
 	}
 }

@@ -1,0 +1,80 @@
+package ipvs
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const procHead = `IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+`
+
+func TestParseProc(t *testing.T) {
+	in := procHead + `TCP  C000020A:0050 wlc persistent 30000 FFFFFFFF
+  -> 0A00000B:1F90      Masq    10     3          1
+  -> [2001:0db8:0000:0000:0000:0000:0000:0001]:0050      Tunnel  1      0          0
+FWM  00000001 rr
+  -> 0A00000C:0000      Route   1      0          0
+UDP  C000020A:0035 rr ops
+  -> 0A00000D:0035      Route   0      0          7
+TCP  [2001:0db8:0000:0000:0000:0000:0000:000a]:0050 rr
+  -> [2001:0db8:0000:0000:0000:0000:0000:0001]:0050      Masq    1      0          0
+SCTP C000020A:0050 rr
+  -> 0A00000C:0050      Local   1      0          0
+TCP  C000020A:0051 rr
+  -> 0A00000C:0051      Bypass  1      0          0
+`
+	six := dest("[2001:db8::1]:80", TUN, 1)
+	web, dns := dest("10.0.0.11:8080", NAT, 10), dest("10.0.0.13:53", DR, 0)
+	web.ActiveConns, web.InactConns, dns.InactConns = 3, 1, 7
+	want := map[Key]map[netip.AddrPort]Dest{
+		tcp("192.0.2.10:80"): {web.Addr: web, six.Addr: six},
+		udp("192.0.2.10:53"): {dns.Addr: dns},
+		tcp("192.0.2.10:81"): {netip.MustParseAddrPort("10.0.0.12:81"): dest("10.0.0.12:81", forwardMask, 1)},
+	}
+	got, err := parseProc([]byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got, asAddress); d != "" {
+		t.Errorf("destinations (-want +got):\n%s", d)
+	}
+}
+
+func TestParseProcSaysWhatItCannotRead(t *testing.T) {
+	for _, tt := range []struct{ name, in, want string }{
+		{"a service without an address", "TCP\n", "line 4"},
+		{"an address that is none", "TCP  C000020A rr\n", "not an address and port"},
+		{"an address that is too short", "TCP  C00002:0050 rr\n", "8 hexadecimal digits"},
+		{"a port that is none", "TCP  C000020A:WXYZ rr\n", "WXYZ"},
+		{"a destination without counters", "TCP  C000020A:0050 rr\n  -> 0A00000B:1F90 Masq 10\n", "line 5"},
+		{"a weight that is none", "TCP  C000020A:0050 rr\n  -> 0A00000B:1F90 Masq x 0 0\n", `"x"`},
+		{"a destination's address that is none", "TCP  C000020A:0050 rr\n  -> [::g]:1F90 Masq 1 0 0\n", "::g"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := parseProc([]byte(procHead + tt.in))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzParseProc(f *testing.F) {
+	f.Add([]byte(procHead + "TCP  C000020A:0050 wlc persistent 30000 FFFFFFFF\n  -> 0A00000B:1F90      Masq    10     3          1\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		table, err := parseProc(b)
+		if (table == nil) != (err != nil) {
+			t.Fatalf("table %v with error %v", table, err)
+		}
+		for k := range table {
+			if !k.Addr.Addr().Is4() {
+				t.Errorf("service %s is not IPv4", k)
+			}
+		}
+	})
+}
