@@ -1,0 +1,234 @@
+package kernel
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/net/ipv4"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+// Attach makes the host serve the virtual router of c: adverts for it go to l, and l learns at once, and from then on while Run runs, what
+// becomes of its interface. The interface need not exist. It is an error when the name or the VRID is taken, or when the socket
+// cannot be opened, for want of CAP_NET_RAW for example.
+func (h *Host) Attach(c *vrrp.Config, l Listener) error {
+	h.admin.Lock()
+	defer h.admin.Unlock()
+	if h.router(c.Name) != nil {
+		return fmt.Errorf("attach %s: a virtual router of that name is attached", c.Name)
+	}
+	if err := h.load(); err != nil {
+		return fmt.Errorf("attach %s: %w", c.Name, err)
+	}
+	r := &router{config: c, listener: l}
+	if err := h.place(r); err != nil {
+		return fmt.Errorf("attach %s: %w", c.Name, err)
+	}
+	h.mu.Lock()
+	h.routers[c.Name] = r
+	h.mu.Unlock()
+	h.changed()
+	return nil
+}
+
+// Configure gives an attached router what a reload made of it. When it fails, because a new interface or VRID is taken or has no socket,
+// the router stays as it was.
+func (h *Host) Configure(c *vrrp.Config) error {
+	h.admin.Lock()
+	defer h.admin.Unlock()
+	r := h.router(c.Name)
+	if r == nil {
+		return fmt.Errorf("configure %s: no such virtual router is attached", c.Name)
+	}
+	next := &router{config: c, listener: r.listener, source: r.source, told: r.told}
+	if r.config.Interface == c.Interface && r.config.VRID == c.VRID {
+		next.port = r.port
+	} else {
+		if err := h.place(next); err != nil {
+			return fmt.Errorf("configure %s: %w", c.Name, err)
+		}
+		h.displace(r)
+	}
+	h.mu.Lock()
+	h.routers[c.Name] = next
+	h.mu.Unlock()
+	h.changed()
+	return nil
+}
+
+// Detach forgets a router. Its Group has ended and released the addresses; what it holds all the same is removed.
+func (h *Host) Detach(name string) {
+	h.admin.Lock()
+	defer h.admin.Unlock()
+	r := h.router(name)
+	if r == nil {
+		return
+	}
+	h.mu.Lock()
+	delete(h.routers, name)
+	h.mu.Unlock()
+	h.displace(r)
+	h.silence(name)
+	if err := h.ledger.release(name); err != nil {
+		h.log.Error("addresses of a removed router are still there", "router", name, "error", err)
+	}
+	h.silence(name)
+	h.changed()
+}
+
+// load reads links and addresses unless the watcher keeps them.
+func (h *Host) load() error {
+	if h.started != nil {
+		return nil
+	}
+	return h.resync()
+}
+
+// changed brings everything in line with a new set of routers. The caller holds admin.
+func (h *Host) changed() {
+	h.facts.setVirtual(h.virtual())
+	h.dropUnusedPorts()
+	h.reconcile()
+}
+
+// resync reads all links and addresses.
+func (h *Host) resync() error {
+	s, err := openRoute()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	t, err := s.dump()
+	if err != nil {
+		return err
+	}
+	h.facts.replace(t)
+	return nil
+}
+
+// place finds or makes the port of r and listens there.
+func (h *Host) place(r *router) error {
+	c := r.config
+	p := h.ports[c.Interface]
+	if p == nil {
+		p = newPort(c.Interface)
+		if err := h.bind(p); err != nil {
+			return err
+		}
+		h.ports[c.Interface] = p
+	}
+	if _, taken := (*p.listeners.Load())[c.VRID]; taken {
+		return fmt.Errorf("VRID %d is taken by another virtual router on %s", c.VRID, c.Interface)
+	}
+	r.port = p
+	p.listen(c.VRID, r.listener)
+	return nil
+}
+
+func (h *Host) displace(r *router) { r.port.listen(r.config.VRID, nil) }
+
+func (h *Host) dropUnusedPorts() {
+	maps.DeleteFunc(h.ports, func(_ string, p *port) bool {
+		if len(*p.listeners.Load()) > 0 {
+			return false
+		}
+		p.close()
+		return true
+	})
+}
+
+// bind makes the socket of p that of the interface which has the name now.
+func (h *Host) bind(p *port) error {
+	l, _ := h.facts.byName(p.name)
+	if p.bound() == l.index {
+		return nil
+	}
+	conn, err := p.reopen(l.index)
+	if conn != nil {
+		h.startReader(p, conn)
+	}
+	return err
+}
+
+func (h *Host) startReader(p *port, conn *ipv4.RawConn) {
+	if ctx := h.started; ctx != nil {
+		h.workers.Go(func() { p.read(ctx, conn) })
+	}
+}
+
+// reconcile brings sockets and listeners in line with the facts. The caller holds admin.
+func (h *Host) reconcile() {
+	unbound := map[*port]error{}
+	for _, p := range h.ports {
+		if err := h.bind(p); err != nil {
+			unbound[p] = err
+		}
+	}
+	h.unbound = len(unbound) > 0
+	for _, r := range h.attached() {
+		h.tell(r, unbound[r.port])
+	}
+	for _, p := range h.ports {
+		if err := p.admit(h.sources(p)); err != nil {
+			h.log.Error("socket filter was not changed, unicast adverts are not heard", "interface", p.name, "error", err)
+		}
+	}
+	for _, a := range h.announcing() {
+		a.relink(h.facts.byName(a.name))
+	}
+}
+
+// tell gives r's listener what changed.
+func (h *Host) tell(r *router, socket error) {
+	v := h.facts.judge(r.config)
+	if v.link == "" && socket != nil {
+		v.link = "link: " + socket.Error()
+	}
+	source := v.primary
+	if r.config.Source.IsValid() {
+		source = r.config.Source
+	}
+	h.mu.Lock()
+	r.source = source
+	h.mu.Unlock()
+	told := r.told
+	r.told = &v
+	if told == nil || told.primary != v.primary {
+		r.listener.SetSource(v.primary)
+	}
+	if told == nil || told.source != v.source {
+		r.listener.Track("source", vrrp.Verdict{Fault: v.source})
+	}
+	if told == nil || told.link != v.link {
+		r.listener.Track("link", vrrp.Verdict{Fault: v.link})
+	}
+}
+
+// virtual returns the addresses that belong to whoever is master. Those of an owner are its own.
+func (h *Host) virtual() map[netip.Addr]bool {
+	out := map[netip.Addr]bool{}
+	for _, r := range h.attached() {
+		if r.config.Priority == vrrp.PriorityOwner {
+			continue
+		}
+		for _, a := range r.config.Addresses {
+			out[a.Prefix.Addr()] = true
+		}
+	}
+	return out
+}
+
+// sources returns where unicast adverts for the routers of p may be addressed to.
+func (h *Host) sources(p *port) []netip.Addr {
+	var out []netip.Addr
+	for _, r := range h.attached() {
+		if r.port == p && r.source.Is4() {
+			out = append(out, r.source)
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
+}

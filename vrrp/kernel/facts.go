@@ -1,0 +1,138 @@
+package kernel
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+// facts is the table shared between the watcher, which keeps it, and those who ask. The lock is held for no system call.
+type facts struct {
+	mu sync.RWMutex
+	// guarded by mu:
+	table   *table
+	virtual map[netip.Addr]bool // addresses of routers that do not own them: never a source
+}
+
+// loaded reports whether there is a table.
+func (f *facts) loaded() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.table != nil
+}
+
+// update runs change on the table.
+func (f *facts) update(change func(t *table)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f.table)
+}
+
+// replace takes a table that was just read from the kernel.
+func (f *facts) replace(t *table) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.table = t
+}
+
+// setVirtual takes the addresses of all configured routers.
+func (f *facts) setVirtual(virtual map[netip.Addr]bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.virtual = virtual
+}
+
+// byName returns the interface of that name.
+func (f *facts) byName(name string) (link, bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.table.byName(name)
+}
+
+// exists reports whether there is an interface with that index.
+func (f *facts) exists(index int) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	_, ok := f.table.links[index]
+	return ok
+}
+
+// resolve turns names into what the kernel knows addresses by. Missing are those whose interface does not exist.
+func (f *facts) resolve(ws []want) (keys []addrKey, found, missing []want) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for _, w := range ws {
+		if l, ok := f.table.byName(w.ifname); ok {
+			keys = append(keys, addrKey{l.index, w.prefix})
+			found = append(found, w)
+		} else {
+			missing = append(missing, w)
+		}
+	}
+	return keys, found, missing
+}
+
+// absent returns those of ws that their interface lacks, but none whose interface does not exist.
+func (f *facts) absent(ws []want) []want {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var out []want
+	for _, w := range ws {
+		l, ok := f.table.byName(w.ifname)
+		if _, there := f.table.has(addrKey{l.index, w.prefix}); ok && !there {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// expect notes addresses that are about to be added. It comes before the request, so that the notice of a deletion by somebody else, which
+// can only follow the addition, is not overwritten.
+func (f *facts) expect(keys []addrKey) {
+	f.update(func(t *table) {
+		for _, k := range keys {
+			if _, there := t.has(k); !there {
+				t.putAddr(k, addrFact{proto: protoOurs})
+			}
+		}
+	})
+}
+
+// forget notes that an address is not there.
+func (f *facts) forget(k addrKey) { f.update(func(t *table) { t.dropAddr(k) }) }
+
+// correct notes what the kernel said about an address when asked.
+func (f *facts) correct(k addrKey, a addrFact) { f.update(func(t *table) { t.putAddr(k, a) }) }
+
+// marked reports whether the kernel says that an address is ours.
+func (f *facts) marked(k addrKey) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	a, ok := f.table.has(k)
+	return ok && a.proto == protoOurs
+}
+
+// A verdict is what a router is told about its interface.
+type verdict struct {
+	link, source string // faults; empty when fine
+	primary      netip.Addr
+}
+
+// judge returns what the facts mean for c. The interface's own address is needed unless another source is configured, and a unicast
+// source must be an address of this host, or no answer would come back.
+func (f *facts) judge(c *vrrp.Config) verdict {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	v := verdict{link: f.table.linkFault(c.Interface)}
+	if l, ok := f.table.byName(c.Interface); ok {
+		v.primary = f.table.primary(l.index, f.virtual)
+	}
+	switch {
+	case !c.Source.IsValid() && !v.primary.IsValid():
+		v.source = "source: " + c.Interface + " has no IPv4 address of its own"
+	case c.Source.IsValid() && c.Unicast() && !f.table.local(c.Source, f.virtual):
+		v.source = "source: " + c.Source.String() + " is not an address of this host"
+	}
+	return v
+}

@@ -1,0 +1,177 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// batchSize is how many requests go to the kernel in one system call; more gain nothing (measured up to 1,000).
+	batchSize = 256
+	// replyTimeout bounds the wait for the kernel's answer. It answers within milliseconds, or never because the answer was lost.
+	replyTimeout = 10 * time.Second
+	// replyBuffer holds an error for each request of a batch several times over, in bytes.
+	replyBuffer = 1 << 20
+	// dumpTries is how often a dump is begun again because the kernel says that the objects changed while it ran.
+	dumpTries = 10
+)
+
+var errInterrupted = errors.New("dump was interrupted by changes")
+
+// A routeSocket asks the kernel to change or list addresses and links. It is not safe for concurrent use.
+type routeSocket struct {
+	fd  int
+	seq uint32
+	buf []byte
+}
+
+func openRoute() (*routeSocket, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	s := &routeSocket{fd: fd, buf: make([]byte, 64<<10)}
+	if err := s.setUp(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *routeSocket) setUp() error {
+	setReceiveBuffer(s.fd, replyBuffer)
+	timeout := unix.NsecToTimeval(int64(replyTimeout))
+	return errors.Join(
+		os.NewSyscallError("bind", unix.Bind(s.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})),
+		os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)),
+		os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)),
+		os.NewSyscallError("setsockopt", unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout)),
+	)
+}
+
+// setReceiveBuffer asks for size bytes, over the limit of the host where we may. The default serves as well, less well.
+func setReceiveBuffer(fd, size int) {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size)
+	}
+}
+
+func (s *routeSocket) close() { unix.Close(s.fd) }
+
+// apply performs the requests in order and returns an error for each that failed, by its place in ops. The kernel goes on after a
+// request that fails. The second error means that it is not known how the rest went.
+func (s *routeSocket) apply(ops []addrOp) (map[int]error, error) {
+	failed := map[int]error{}
+	for done := 0; done < len(ops); done += batchSize {
+		batch := ops[done:min(done+batchSize, len(ops))]
+		if err := s.applyBatch(batch, done, failed); err != nil {
+			return failed, err
+		}
+	}
+	return failed, nil
+}
+
+// applyBatch sends up to batchSize requests in one piece. Only the last asks for an acknowledgement; the others answer if they fail.
+func (s *routeSocket) applyBatch(batch []addrOp, offset int, failed map[int]error) error {
+	first := s.seq + 1
+	b := make([]byte, 0, 96*len(batch))
+	for i, op := range batch {
+		var flags uint16
+		if i == len(batch)-1 {
+			flags = unix.NLM_F_ACK
+		}
+		s.seq++
+		b = appendAddrOp(b, op, s.seq, flags)
+	}
+	if err := s.send(b); err != nil {
+		return err
+	}
+	return s.receive(func(m message) (bool, error) {
+		place := int(int32(m.seq - first))
+		if m.typ != unix.NLMSG_ERROR || place < 0 || place >= len(batch) {
+			return false, nil
+		}
+		if err := parseAck(m); err != nil {
+			failed[offset+place] = err
+		}
+		return place == len(batch)-1, nil
+	})
+}
+
+// dump lists the links and addresses of the namespace into a new table.
+func (s *routeSocket) dump() (*table, error) {
+	for range dumpTries {
+		t, err := s.dumpOnce()
+		if !errors.Is(err, errInterrupted) {
+			return t, err
+		}
+	}
+	return nil, fmt.Errorf("list links and addresses: %w", errInterrupted)
+}
+
+func (s *routeSocket) dumpOnce() (*table, error) {
+	t := newTable()
+	for _, typ := range []uint16{unix.RTM_GETLINK, unix.RTM_GETADDR} {
+		if err := s.dumpInto(t, typ); err != nil {
+			return nil, fmt.Errorf("list links and addresses: %w", err)
+		}
+	}
+	return t, nil
+}
+
+func (s *routeSocket) dumpInto(t *table, typ uint16) error {
+	s.seq++
+	if err := s.send(appendDump(nil, typ, s.seq)); err != nil {
+		return err
+	}
+	interrupted := false
+	err := s.receive(func(m message) (bool, error) {
+		if m.seq != s.seq {
+			return false, nil // left over from a request that timed out
+		}
+		interrupted = interrupted || m.flags&unix.NLM_F_DUMP_INTR != 0
+		switch m.typ {
+		case unix.NLMSG_DONE:
+			return true, nil
+		case unix.NLMSG_ERROR:
+			return true, parseAck(m)
+		}
+		if ev, ok := parseEvent(m); ok {
+			t.apply(ev)
+		}
+		return false, nil
+	})
+	if err == nil && interrupted {
+		return errInterrupted
+	}
+	return err
+}
+
+func (s *routeSocket) send(b []byte) error {
+	return os.NewSyscallError("send to netlink", unix.Sendto(s.fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}))
+}
+
+// receive hands messages to each until it says that it has the last one.
+func (s *routeSocket) receive(each func(message) (done bool, err error)) error {
+	for {
+		n, _, err := unix.Recvfrom(s.fd, s.buf, 0)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return os.NewSyscallError("receive from netlink", err)
+		}
+		for m, err := range messages(s.buf[:n]) {
+			if err != nil {
+				return err
+			}
+			if done, err := each(m); done || err != nil {
+				return err
+			}
+		}
+	}
+}

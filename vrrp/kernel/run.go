@@ -1,0 +1,160 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// How long to wait before addresses are compared again: at least between two comparisons, when nothing happened, and when one failed.
+const (
+	comparePause = 50 * time.Millisecond
+	compareEvery = 30 * time.Second
+	compareRetry = time.Second
+	// complainEvery is the least time between two log lines about addresses that somebody deletes again and again.
+	complainEvery = 10 * time.Second
+)
+
+// errRunning is returned by Run for a second call while the first lasts.
+var errRunning = errors.New("host runs already")
+
+// Run watches links and addresses, hears adverts and announces addresses until ctx ends; then it returns nil. It leaves the addresses as
+// they are, and Send and Hold go on working, so that a Group which ends after it can resign. An error means that the kernel cannot be watched.
+func (h *Host) Run(ctx context.Context) error {
+	events, err := openEvents(h.eventBuffer)
+	if err != nil {
+		return fmt.Errorf("watch links and addresses: %w", err)
+	}
+	defer events.close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := h.start(ctx); err != nil {
+		return err
+	}
+	defer h.stop()
+	defer cancel()
+	defer context.AfterFunc(ctx, events.interrupt)()
+	return h.watch(ctx, events)
+}
+
+// start starts everything that Run runs, after one full reading.
+func (h *Host) start(ctx context.Context) error {
+	h.admin.Lock()
+	defer h.admin.Unlock()
+	if h.started != nil {
+		return errRunning
+	}
+	if err := h.resync(); err != nil {
+		return err
+	}
+	h.started = ctx
+	for _, p := range h.ports {
+		if conn := p.connection(); conn != nil {
+			_ = conn.SetReadDeadline(time.Time{}) // an earlier Run left it in the past
+			h.startReader(p, conn)
+		}
+	}
+	for _, a := range h.announcing() {
+		h.startAnnouncer(a)
+	}
+	h.workers.Go(func() { h.keep(ctx) })
+	h.reconcile()
+	h.poke()
+	return nil
+}
+
+// stop waits for everything that start and reconcile started.
+func (h *Host) stop() {
+	h.admin.Lock()
+	h.started = nil
+	for _, p := range h.ports {
+		if conn := p.connection(); conn != nil {
+			_ = conn.SetReadDeadline(time.Unix(1, 0))
+		}
+	}
+	h.admin.Unlock()
+	h.workers.Wait()
+	h.ledger.close()
+}
+
+// keep puts back what somebody deleted, until ctx ends.
+func (h *Host) keep(ctx context.Context) {
+	timer := time.NewTimer(compareEvery)
+	defer timer.Stop()
+	complaint := complaint{log: h.log}
+	for {
+		wait := compareEvery
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.repair:
+		case <-timer.C:
+			h.reread()
+		}
+		if err := h.restore(&complaint); err != nil {
+			wait = compareRetry
+		}
+		if h.lacksSocket() {
+			wait = compareRetry
+		}
+		rest(ctx, comparePause)
+		timer.Reset(wait)
+	}
+}
+
+// lacksSocket reports whether a socket is still to be opened.
+func (h *Host) lacksSocket() bool {
+	h.admin.Lock()
+	defer h.admin.Unlock()
+	return h.unbound
+}
+
+// reread takes nothing for granted: from time to time the facts are read anew.
+func (h *Host) reread() {
+	h.admin.Lock()
+	defer h.admin.Unlock()
+	if err := h.resync(); err != nil {
+		h.log.Warn("links and addresses were not read again", "error", err)
+		return
+	}
+	h.reconcile()
+}
+
+// restore compares once, and announces what it put back.
+func (h *Host) restore(c *complaint) error {
+	done, err := h.ledger.restore()
+	c.add(done.restored, err)
+	for _, name := range done.routers {
+		if r := h.router(name); r != nil {
+			err = errors.Join(err, h.Announce(r.config))
+		}
+	}
+	return err
+}
+
+// A complaint is a log line about missing addresses that comes at a limited rate and then tells the whole number.
+type complaint struct {
+	log     *slog.Logger
+	last    time.Time
+	pending int // addresses put back and not told
+	errors  int // comparisons that failed and not told
+}
+
+func (c *complaint) add(restored []want, err error) {
+	c.pending += len(restored)
+	if err != nil {
+		c.errors++
+	}
+	if c.pending+c.errors == 0 || !c.last.IsZero() && time.Since(c.last) < complainEvery {
+		return
+	}
+	if err != nil {
+		c.log.Error("held addresses are missing and cannot be put back", "attempts", c.errors, "error", err)
+	}
+	if len(restored) > 0 {
+		c.log.Warn("held addresses were missing and are put back", "count", c.pending, "first", restored[0].String())
+	}
+	c.last, c.pending, c.errors = time.Now(), 0, 0
+}

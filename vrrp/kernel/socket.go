@@ -1,0 +1,327 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+const (
+	// readBatch is how many packets one system call reads at most.
+	readBatch = 32
+	// readSize is more than the longest advert with the longest IP header, in bytes.
+	readSize = 2048
+	// receiveBuffer holds some thousand adverts, in bytes: a process that was stopped reads on where it was.
+	receiveBuffer = 1 << 20
+	// priorityControl is TC_PRIO_CONTROL of linux/pkt_sched.h: adverts overtake bulk traffic in our own transmit queue.
+	priorityControl = 7
+	// readErrorPause keeps a socket that reports errors without end from using up a CPU.
+	readErrorPause = 10 * time.Millisecond
+)
+
+// A port is the socket of one interface, shared by all virtual routers there. It survives the interface: while that does not exist,
+// there is no socket, and counters go on when it is back.
+//
+// One socket hears multicast and unicast alike, so that an advert of the kind that a router is not configured for reaches that router
+// and is counted there.
+type port struct {
+	name string // of the interface
+
+	received, sent, sendErrors, readErrors atomic.Uint64
+	drops                                  vrrp.Drops
+	listeners                              atomic.Pointer[map[uint8]Listener] // by VRID; replaced, never changed
+
+	mu sync.Mutex
+	// guarded by mu:
+	conn     *ipv4.RawConn // nil while there is no socket
+	raw      syscall.RawConn
+	index    int // of the interface that conn is bound to; 0 for none
+	id       uint16
+	buf      []byte
+	sources  []netip.Addr // unicast destinations that the filter passes
+	overflow uint64       // of sockets before conn
+}
+
+func newPort(name string) *port {
+	p := &port{name: name}
+	p.listeners.Store(&map[uint8]Listener{})
+	return p
+}
+
+// listen sets the listener of a VRID; nil removes it.
+func (p *port) listen(vrid uint8, l Listener) {
+	next := map[uint8]Listener{}
+	for k, v := range *p.listeners.Load() {
+		next[k] = v
+	}
+	if next[vrid] = l; l == nil {
+		delete(next, vrid)
+	}
+	p.listeners.Store(&next)
+}
+
+// reopen binds the port to the interface with that index, 0 for none, and returns the new connection if there is one.
+func (p *port) reopen(index int) (*ipv4.RawConn, error) {
+	p.close()
+	if index == 0 {
+		return nil, nil
+	}
+	p.mu.Lock()
+	sources := p.sources
+	p.mu.Unlock()
+	conn, raw, err := openRaw(&net.Interface{Name: p.name, Index: index}, sources)
+	if err != nil {
+		return nil, fmt.Errorf("open a VRRP socket on %s: %w", p.name, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conn, p.raw, p.index = conn, raw, index
+	return conn, nil
+}
+
+// close gives up the socket, which ends its reader.
+func (p *port) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn == nil {
+		return
+	}
+	p.overflow += uint64(socketDrops(p.raw))
+	p.conn.Close()
+	p.conn, p.raw, p.index = nil, nil, 0
+}
+
+// bound returns the index of the interface that the socket is bound to; 0 when there is no socket.
+func (p *port) bound() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.index
+}
+
+// connection returns the socket; nil when there is none.
+func (p *port) connection() *ipv4.RawConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conn
+}
+
+// admit makes the filter pass unicast packets to sources.
+func (p *port) admit(sources []netip.Addr) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.Equal(sources, p.sources) {
+		return nil
+	}
+	p.sources = sources
+	if p.conn == nil {
+		return nil
+	}
+	return setFilter(p.conn, sources)
+}
+
+// overflows returns how many packets the kernel dropped because the receive queue was full.
+func (p *port) overflows() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.raw == nil {
+		return p.overflow
+	}
+	return p.overflow + uint64(socketDrops(p.raw))
+}
+
+// openRaw returns a socket that sends and hears adverts on one interface. Until it is bound it could hear those of all interfaces,
+// so what came meanwhile is thrown away.
+func openRaw(ifi *net.Interface, sources []netip.Addr) (*ipv4.RawConn, syscall.RawConn, error) {
+	control := func(_, _ string, raw syscall.RawConn) error { return prepare(raw, ifi.Name) }
+	lc := net.ListenConfig{Control: control}
+	c, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", vrrp.Protocol), "0.0.0.0")
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, raw, err := wrap(c, ifi, sources)
+	if err != nil {
+		c.Close()
+		return nil, nil, err
+	}
+	return conn, raw, nil
+}
+
+// prepare sets what must hold before the first packet is heard.
+func prepare(raw syscall.RawConn, ifname string) error {
+	var opts error
+	err := raw.Control(func(f uintptr) {
+		fd := int(f)
+		set := func(level, option, value int) {
+			opts = errors.Join(opts, os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, option, value)))
+		}
+		opts = os.NewSyscallError("bind to device", unix.BindToDevice(fd, ifname))
+		set(unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)
+		set(unix.SOL_SOCKET, unix.SO_PRIORITY, priorityControl)
+		setReceiveBuffer(fd, receiveBuffer)
+	})
+	return errors.Join(err, opts)
+}
+
+// wrap finishes the set-up: filter, group, and no copies of our own adverts.
+func wrap(c net.PacketConn, ifi *net.Interface, sources []netip.Addr) (*ipv4.RawConn, syscall.RawConn, error) {
+	raw, err := c.(*net.IPConn).SyscallConn()
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := ipv4.NewRawConn(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := setFilter(conn, sources); err != nil {
+		return nil, nil, err
+	}
+	if err := discard(raw); err != nil {
+		return nil, nil, err
+	}
+	err = errors.Join(
+		conn.SetMulticastInterface(ifi),
+		conn.SetMulticastLoopback(false),
+		conn.JoinGroup(ifi, &net.IPAddr{IP: vrrp.Group4.AsSlice()}))
+	return conn, raw, err
+}
+
+func setFilter(conn *ipv4.RawConn, sources []netip.Addr) error {
+	prog, err := bpf.Assemble(filter(sources))
+	if err != nil {
+		return err
+	}
+	return conn.SetBPF(prog)
+}
+
+// discard reads what is queued.
+func discard(raw syscall.RawConn) error {
+	var b [1]byte
+	return raw.Control(func(fd uintptr) {
+		for {
+			if _, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_DONTWAIT); err != nil && err != unix.EINTR {
+				return
+			}
+		}
+	})
+}
+
+// socketDrops returns how many packets found the receive queue of the socket full; 0 when the kernel does not tell.
+func socketDrops(raw syscall.RawConn) uint32 {
+	var info [unix.SK_MEMINFO_DROPS + 1]uint32
+	size := uint32(unsafe.Sizeof(info))
+	_ = raw.Control(func(fd uintptr) { // x/sys has no function for this option
+		_, _, _ = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	})
+	return info[unix.SK_MEMINFO_DROPS]
+}
+
+// send sends p at once. A full transmit queue is an error and not a wait.
+func (p *port) send(src, dst netip.Addr, packet vrrp.Packet) error {
+	err := p.write(src, dst, packet)
+	if err != nil {
+		p.sendErrors.Add(1)
+		return fmt.Errorf("send to %s on %s: %w", dst, p.name, err)
+	}
+	p.sent.Add(1)
+	return nil
+}
+
+func (p *port) write(src, dst netip.Addr, packet vrrp.Packet) error {
+	if !src.Is4() {
+		return errNoSource
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.raw == nil {
+		return errNoInterface
+	}
+	if p.id++; p.id == 0 {
+		p.id = 1 // the kernel would choose one for 0
+	}
+	p.buf = appendAdvert(p.buf[:0], src, dst, p.id, packet)
+	to := &unix.SockaddrInet4{Addr: dst.As4()}
+	var sendErr error
+	err := p.raw.Control(func(fd uintptr) {
+		sendErr = unix.Sendto(int(fd), p.buf, unix.MSG_DONTWAIT, to)
+	})
+	return errors.Join(err, os.NewSyscallError("sendto", sendErr))
+}
+
+var errNoSource = errors.New("interface has no IPv4 address to send from")
+
+// read hands packets to the listeners until conn is closed or its read deadline passes.
+func (p *port) read(ctx context.Context, conn *ipv4.RawConn) {
+	batch := make([]ipv4.Message, readBatch)
+	for i := range batch {
+		batch[i].Buffers = [][]byte{make([]byte, readSize)}
+	}
+	for {
+		n, err := conn.ReadBatch(batch, 0)
+		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
+			return
+		}
+		if err != nil { // for example an ICMP error that came back
+			p.readErrors.Add(1)
+			rest(ctx, readErrorPause)
+			continue
+		}
+		for _, m := range batch[:n] {
+			p.receive(m.Buffers[0][:m.N])
+		}
+	}
+}
+
+// rest waits, but not past the end of ctx.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// receive gives one packet, with its IP header, to the router it is for, or counts why not. A full queue is counted by the router.
+func (p *port) receive(b []byte) {
+	p.received.Add(1)
+	h, payload, ok := parseIPv4(b)
+	if !ok {
+		p.drops.Count(vrrp.DropIPHeader)
+		return
+	}
+	packet, err := vrrp.ParsePacket(payload, h.src, h.dst)
+	if err != nil {
+		p.drops.Count(reasonOf(err))
+		return
+	}
+	l, ok := (*p.listeners.Load())[packet.VRID]
+	if !ok {
+		p.drops.Count(vrrp.DropVRID)
+		return
+	}
+	l.Receive(vrrp.Advert{From: h.src, To: h.dst, TTL: h.ttl, Packet: packet})
+}
+
+// reasonOf returns the Reason that ParsePacket gave.
+func reasonOf(err error) vrrp.Reason {
+	if r, ok := vrrp.ReasonOf(err); ok {
+		return r
+	}
+	return vrrp.DropIPHeader
+}

@@ -1,0 +1,87 @@
+package kernel
+
+import (
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+)
+
+// Status is a snapshot of a Host.
+type Status struct {
+	Interfaces []Interface `json:"interfaces"` // that virtual routers send from or have addresses on, by name
+	Restored   uint64      `json:"restored"`   // held addresses that were missing and were put back
+	Resyncs    uint64      `json:"resyncs"`    // full readings because the kernel dropped notices
+}
+
+// An Interface is what one interface is and what passed through it. Counters begin when its first router is attached and survive the
+// interface.
+type Interface struct {
+	Name    string     `json:"name"`
+	Index   int        `json:"index"` // 0 while the interface does not exist
+	Up      bool       `json:"up"`    // administratively
+	Carrier bool       `json:"carrier"`
+	MAC     string     `json:"mac"`
+	MTU     int        `json:"mtu"`              // bytes
+	Primary netip.Addr `json:"primary,omitzero"` // source of adverts unless another is configured
+	Fault   string     `json:"fault,omitempty"`  // why adverts cannot pass; empty when they can
+
+	Received   uint64            `json:"received"`    // packets of protocol 112 that were addressed to us
+	Dropped    map[string]uint64 `json:"dropped"`     // of those, what no router could be blamed for, by vrrp.Reason
+	Overflows  uint64            `json:"overflows"`   // packets that found the receive queue full
+	ReadErrors uint64            `json:"read_errors"` // errors that the socket reported
+	Sent       uint64            `json:"sent"`
+	SendErrors uint64            `json:"send_errors"` // adverts that did not leave
+
+	Announced      uint64 `json:"announced"`       // gratuitous ARP packets and neighbour advertisements that left
+	AnnounceErrors uint64 `json:"announce_errors"` // those that did not
+}
+
+// Status returns a snapshot. It waits for no more than a socket that is being opened.
+func (h *Host) Status() Status {
+	h.admin.Lock()
+	ports := maps.Clone(h.ports)
+	h.admin.Unlock()
+	h.mu.RLock()
+	announcers, resyncs := maps.Clone(h.announcers), h.resyncs
+	h.mu.RUnlock()
+	names := map[string]bool{}
+	for name := range ports {
+		names[name] = true
+	}
+	for name := range announcers {
+		names[name] = true
+	}
+	s := Status{Restored: h.ledger.restored.Load(), Resyncs: resyncs}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		i := h.facts.describe(name)
+		i.fill(ports[name], announcers[name])
+		s.Interfaces = append(s.Interfaces, i)
+	}
+	return s
+}
+
+// fill adds the counters of p and a, which may be nil.
+func (i *Interface) fill(p *port, a *announcer) {
+	if p != nil {
+		i.Received, i.ReadErrors = p.received.Load(), p.readErrors.Load()
+		i.Sent, i.SendErrors = p.sent.Load(), p.sendErrors.Load()
+		i.Overflows, i.Dropped = p.overflows(), p.drops.Snapshot()
+	}
+	if a != nil {
+		i.Announced, i.AnnounceErrors = a.sent.Load(), a.failed.Load()
+	}
+}
+
+// describe returns what is known of an interface.
+func (f *facts) describe(name string) Interface {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	i := Interface{Name: name, Fault: f.table.linkFault(name)}
+	if l, ok := f.table.byName(name); ok {
+		i.Index, i.Up, i.Carrier, i.MTU = l.index, l.up(), l.carrier(), l.mtu
+		i.MAC = net.HardwareAddr(l.mac[:]).String()
+		i.Primary = f.table.primary(l.index, f.virtual)
+	}
+	return i
+}

@@ -1,0 +1,129 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// drainLimit is how many notices are read before the routers hear of them.
+	drainLimit = 4096
+	// noticeSize is more than the longest notice about a link, in bytes.
+	noticeSize = 64 << 10
+)
+
+// An eventSocket hears from the kernel what changes about links and addresses.
+type eventSocket struct {
+	file *os.File
+	raw  syscall.RawConn
+	buf  []byte
+}
+
+// openEvents subscribes. Size, in bytes, is what the kernel queues before it drops notices.
+func openEvents(size int) (*eventSocket, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	file := os.NewFile(uintptr(fd), "rtnetlink")
+	setReceiveBuffer(fd, size)
+	groups := uint32(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR)
+	raw, err := file.SyscallConn()
+	err = errors.Join(err, os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups})))
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return &eventSocket{file: file, raw: raw, buf: make([]byte, noticeSize)}, nil
+}
+
+func (s *eventSocket) close() { s.file.Close() }
+
+// interrupt makes next return.
+func (s *eventSocket) interrupt() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) }
+
+// next waits for notices and returns all that are queued, up to drainLimit. Lost says that the kernel dropped some.
+func (s *eventSocket) next() (events []event, lost bool, err error) {
+	readErr := s.raw.Read(func(fd uintptr) bool {
+		events, lost, err = s.drain(int(fd))
+		return err != nil || lost || len(events) > 0
+	})
+	return events, lost, errors.Join(err, readErr)
+}
+
+func (s *eventSocket) drain(fd int) (events []event, lost bool, err error) {
+	for range drainLimit {
+		n, _, err := unix.Recvfrom(fd, s.buf, unix.MSG_DONTWAIT)
+		switch {
+		case err == unix.EAGAIN:
+			return events, lost, nil
+		case err == unix.EINTR:
+			continue
+		case err == unix.ENOBUFS:
+			lost = true
+			continue
+		case err != nil:
+			return events, lost, os.NewSyscallError("receive from netlink", err)
+		}
+		events = appendEvents(events, s.buf[:n])
+	}
+	return events, lost, nil
+}
+
+// appendEvents reads notices, and leaves out what is cut or about something else.
+func appendEvents(events []event, b []byte) []event {
+	for m, err := range messages(b) {
+		if err != nil {
+			break
+		}
+		if ev, ok := parseEvent(m); ok {
+			events = append(events, ev)
+		}
+	}
+	return events
+}
+
+// watch keeps the facts until ctx ends. Notices that the kernel dropped, for want of memory, are made good by reading everything.
+func (h *Host) watch(ctx context.Context, s *eventSocket) error {
+	for {
+		events, lost, err := s.next()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := h.learn(events, lost); err != nil {
+			return err
+		}
+	}
+}
+
+// learn takes up notices and passes on what follows from them. Reading everything comes first: notices may be older or newer than
+// what is read, and in their order they end in the newest state.
+func (h *Host) learn(events []event, lost bool) error {
+	h.admin.Lock()
+	defer h.admin.Unlock()
+	if lost {
+		if err := h.resync(); err != nil {
+			return err
+		}
+		h.mu.Lock()
+		h.resyncs++
+		h.mu.Unlock()
+		h.log.Debug("notices of the kernel were lost, links and addresses are read again")
+	}
+	h.facts.update(func(t *table) {
+		for _, ev := range events {
+			t.apply(ev)
+		}
+	})
+	h.reconcile()
+	h.poke()
+	return nil
+}
