@@ -34,6 +34,17 @@ func (s State) String() string {
 // MarshalText returns the same word as String, for JSON.
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads what MarshalText wrote; any other word is an error.
+func (s *State) UnmarshalText(text []byte) error {
+	for _, state := range []State{Unknown, Up, Down} {
+		if state.String() == string(text) {
+			*s = state
+			return nil
+		}
+	}
+	return fmt.Errorf("state %q, want unknown, up or down", text)
+}
+
 // Health is all that is remembered of a check's answers: the state, and how many answers in a row were the same. One of the two
 // counts is always 0.
 type Health struct {

@@ -139,25 +139,28 @@ func (s *Set) retire(m *monitor) {
 // Run probes until ctx ends, waits for the probes in flight, which end with it, and returns nil. It is called once. After it returned no
 // report begins.
 func (s *Set) Run(ctx context.Context) error {
+	probes, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ends after ctx: see stop
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		timer.Reset(s.startDue(ctx, time.Now()))
+		timer.Reset(s.startDue(probes, time.Now()))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-s.wake:
 		}
 	}
-	s.stop()
+	s.stop(cancel)
 	return nil
 }
 
-// stop waits for the probes, but not for ever for one that does not end.
-func (s *Set) stop() {
+// stop ends the probes, after it made sure that none of them takes that for a failure of its server, and waits for them, but not for
+// ever for one that does not end.
+func (s *Set) stop(cancel context.CancelFunc) {
 	s.mu.Lock()
 	s.stopped = true
 	s.mu.Unlock()
+	cancel()
 	ended := make(chan struct{})
 	go func() {
 		s.probes.Wait()
