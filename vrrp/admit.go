@@ -66,8 +66,7 @@ func formAdmitted(c *Config, a Advert) bool {
 	case FormAuto, a.Packet.Form:
 		return true
 	case FormMessage:
-		n := messageLen(V3, len(a.Packet.Addresses))
-		return a.Packet.Form == FormPseudoHeader && fold(pseudoSum(a.From, a.To, n)) == 0xffff
+		return fold(pseudoSum(a.From, a.To, messageLen(V3, len(a.Packet.Addresses)))) == 0xffff
 	}
 	return false
 }

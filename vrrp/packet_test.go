@@ -256,6 +256,18 @@ func TestParsePacketRefusesIPv6(t *testing.T) {
 	}
 }
 
+// The old unicast form is one of unicast: to another group it is a wrong checksum.
+func TestParsePacketKnowsTheOldUnicastFormForUnicastOnly(t *testing.T) {
+	for _, tt := range []struct {
+		to   string
+		want error
+	}{{"198.51.100.20", nil}, {"224.0.0.5", DropChecksum}} {
+		if _, err := ParsePacket(wire(t, v3Pseudo), vectorSource, netip.MustParseAddr(tt.to)); err != tt.want {
+			t.Errorf("to %s: got error %v, want %v", tt.to, err, tt.want)
+		}
+	}
+}
+
 func TestParsedPacketDoesNotReferToTheBuffer(t *testing.T) {
 	b := wire(t, v3Message)
 	p, err := ParsePacket(b, vectorSource, Group4)
