@@ -38,10 +38,15 @@ func mustLoad(t *testing.T, vars map[string]string, paths ...string) *Config {
 func file(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "govrrpd.hcl")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	mustWrite(t, path, text)
 	return path
+}
+
+func mustWrite(tb testing.TB, path, text string) {
+	tb.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 func prefixes(texts ...string) (out []vrrp.Address) {
@@ -286,16 +291,12 @@ func TestMistakesAcrossFiles(t *testing.T) {
 func TestWhatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	big := filepath.Join(dir, "big.hcl")
-	if err := os.WriteFile(big, []byte(strings.Repeat("# 16 MiB and more of this\n", 1<<20)), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	mustWrite(t, big, strings.Repeat("# 16 MiB and more of this\n", 1<<20))
 	empty := filepath.Join(dir, "empty")
 	if err := os.Mkdir(empty, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(empty, ".hidden.hcl"), []byte("x"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	mustWrite(t, filepath.Join(empty, ".hidden.hcl"), "not HCL {")
 	for _, tc := range []struct {
 		name  string
 		paths []string

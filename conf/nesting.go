@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -23,6 +24,9 @@ func tooDeep(src []byte, name string) *hcl.Diagnostic {
 	for i, t := range tokens {
 		if t.Type == hclsyntax.TokenNumberLit && hugeNumber(string(t.Bytes)) {
 			return newProblem(t.Range, "the number is too long", fmt.Sprintf("write at most %d digits, and an exponent of at most 99", maxDigits))
+		}
+		if t.Type == hclsyntax.TokenComment && bytes.HasSuffix(t.Bytes, []byte("\n")) {
+			t.Type = hclsyntax.TokenNewline // a comment to the end of a line swallows it
 		}
 		n.token(t.Type)
 		if t.Type == hclsyntax.TokenTemplateControl {
