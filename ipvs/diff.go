@@ -59,7 +59,7 @@ func appendDests(ops []Op, s Service, have, want map[netip.AddrPort]Dest) []Op {
 			remove = append(remove, Op{Verb: DeleteDest, Service: s, Dest: Dest{Addr: a}})
 		}
 	}
-	return slices.Concat(ops, raise, lower, remove)
+	return append(append(append(ops, raise...), lower...), remove...)
 }
 
 // sameDests spares the sorting of what is equal, which is nearly everything at nearly every read.

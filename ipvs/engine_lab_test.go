@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -156,17 +155,15 @@ func TestEngineServesTheRestWhenTheKernelLacksAScheduler(t *testing.T) {
 	}, log.String)
 }
 
-// thousand is 1,000 services with 10 servers each.
-func thousand() []VirtualServer {
-	vs := many(1000)
-	for i := range vs {
-		vs[i].Servers = nil
-		for j := range byte(10) {
-			a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 1 + j}), 8080)
-			vs[i].Servers = append(vs[i].Servers, RealServer{Addr: a, Weight: 1})
-		}
+func TestEngineProgramsAThousandServices(t *testing.T) {
+	n := namespace(t)
+	began := time.Now()
+	e, log, _ := run(t, n, Options{}, thousand()...)
+	eventually(t, "programmed", func() bool { return e.Status().Applied == 11_000 }, log.String)
+	t.Logf("from Configure to the last of 11,000 changes: %s", time.Since(began))
+	if got := strings.Count(ipvsadm(t, "-S", "-n"), "\n"); got != 11_000 {
+		t.Errorf("ipvsadm -Sn has %d lines, want 11,000", got)
 	}
-	return vs
 }
 
 // In one boot, side by side: the times are what user-mode-linux makes of them, where each system call is dear; the ratio on a real

@@ -3,15 +3,12 @@ package ipvs
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
-	"os/exec"
-	"slices"
 	"syscall"
 	"time"
 
@@ -25,9 +22,8 @@ const (
 	procFile    = "/proc/thread-self/net/ip_vs"
 	batchSize   = 256              // messages in one send; larger ones gain nothing (measured: 1,000 is 5 % quicker)
 	answerTime  = 10 * time.Second // for one batch or dump: a new scheduler makes the kernel run modprobe within it
-	modprobeFor = 20 * time.Second
-	bufferSize  = 64 << 10 // of one read; below 32 KiB the kernel makes smaller dump messages
-	receiveSize = 4 << 20  // of the socket: a batch in which each message fails must fit
+	bufferSize  = 64 << 10         // of one read; below 32 KiB the kernel makes smaller dump messages
+	receiveSize = 4 << 20          // of the socket: a batch in which each message fails must fit
 
 	controlFamily  = 0x10 // GENL_ID_CTRL
 	cmdGetFamily   = 3
@@ -116,20 +112,6 @@ func (n *Netlink) resolve() error {
 	return err
 }
 
-func modprobe(module string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), modprobeFor)
-	defer cancel()
-	path, err := exec.LookPath("modprobe")
-	if err != nil {
-		path = "/sbin/modprobe" // not on the PATH of every service manager
-	}
-	out, err := exec.CommandContext(ctx, path, module).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("modprobe %s: %w: %s", module, err, bytes.TrimSpace(out))
-	}
-	return nil
-}
-
 func (n *Netlink) lookup() error {
 	n.out.b = n.out.b[:0]
 	at := n.out.message(controlFamily, nlRequest|nlAck, n.next(), cmdGetFamily)
@@ -183,25 +165,6 @@ func (n *Netlink) Table() (Table, error) {
 		}
 	}
 	return table, nil
-}
-
-// join puts the two readings together and returns the TCP and UDP services that only one of them has.
-func join(services map[Key]Service, dests map[Key]map[netip.AddrPort]Dest) (t Table, unsure []Key) {
-	t = make(Table, len(services))
-	for k, s := range services {
-		if d, ok := dests[k]; ok {
-			t[k] = Entry{Service: s, Dests: d}
-		} else if k.Proto == TCP || k.Proto == UDP {
-			unsure = append(unsure, k)
-		}
-	}
-	for k := range dests {
-		if _, ok := services[k]; !ok {
-			unsure = append(unsure, k)
-		}
-	}
-	slices.SortFunc(unsure, compareKeys)
-	return t, unsure
 }
 
 func (n *Netlink) services() (map[Key]Service, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -120,4 +121,23 @@ func procAddr(s string) (netip.AddrPort, error) {
 	}
 	a := netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)})
 	return netip.AddrPortFrom(a, uint16(port)), nil
+}
+
+// join puts the two readings together and returns the TCP and UDP services that only one of them has.
+func join(services map[Key]Service, dests map[Key]map[netip.AddrPort]Dest) (t Table, unsure []Key) {
+	t = make(Table, len(services))
+	for k, s := range services {
+		if d, ok := dests[k]; ok {
+			t[k] = Entry{Service: s, Dests: d}
+		} else if k.Proto == TCP || k.Proto == UDP {
+			unsure = append(unsure, k)
+		}
+	}
+	for k := range dests {
+		if _, ok := services[k]; !ok {
+			unsure = append(unsure, k)
+		}
+	}
+	slices.SortFunc(unsure, compareKeys)
+	return t, unsure
 }

@@ -64,6 +64,22 @@ func TestParseProcSaysWhatItCannotRead(t *testing.T) {
 	}
 }
 
+// What only one of the two readings has is asked for by itself; other protocols are never in the file.
+func TestJoinIsUnsureOfWhatOnlyOneReadingHas(t *testing.T) {
+	both, onlyNetlink, onlyFile := tcp("192.0.2.10:80"), tcp("192.0.2.10:82"), udp("192.0.2.10:81")
+	sctp := Key{Proto: 132, Addr: both.Addr}
+	d := nat("10.0.0.1:80", 1)
+	services := map[Key]Service{both: svc(both, "rr"), onlyNetlink: svc(onlyNetlink, "rr"), sctp: svc(sctp, "rr")}
+	dests := map[Key]map[netip.AddrPort]Dest{both: {d.Addr: d}, onlyFile: {}}
+	got, unsure := join(services, dests)
+	if d := cmp.Diff(table(entry(svc(both, "rr"), d)), got, asAddress); d != "" {
+		t.Errorf("table (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]Key{onlyFile, onlyNetlink}, unsure, asAddress); d != "" {
+		t.Errorf("unsure (-want +got):\n%s", d)
+	}
+}
+
 func FuzzParseProc(f *testing.F) {
 	f.Add([]byte(procHead + "TCP  C000020A:0050 wlc persistent 30000 FFFFFFFF\n  -> 0A00000B:1F90      Masq    10     3          1\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -12,8 +12,9 @@ import (
 const (
 	// readShare bounds the time that reading takes: after a read of one second the next one waits for at least ten.
 	readShare = 10
-	// driftLines is how many changes behind our back are logged one by one after one read; the rest is counted.
-	driftLines = 10
+	// driftLines is how many changes behind our back are logged one by one within driftWindow; the rest is summed up in one line.
+	driftLines  = 10
+	driftWindow = time.Minute
 )
 
 // A reconciler is the state of an Engine's goroutine. Only step and flush talk to the kernel.
@@ -26,6 +27,7 @@ type reconciler struct {
 	configured bool
 	services   map[Key]*service
 	order      []Key // of services, as configured
+	pending    []Key // services that were not taken on yet
 	health     Health
 
 	table    Table // ours and others': as last read, with what was applied since
@@ -40,6 +42,7 @@ type reconciler struct {
 	failures map[Key]map[Op]*failure
 
 	driftRepaired int
+	driftQuota    quota
 	applied       int
 
 	touched    map[Key]struct{} // since the last takeTouched
@@ -114,7 +117,7 @@ func (r *reconciler) mark(k Key) {
 // configure replaces what is configured, keeps what is known of servers that stay, and forgets the rest.
 func (r *reconciler) configure(now time.Time, vs []VirtualServer) {
 	old := r.services
-	r.configured, r.services, r.order = true, make(map[Key]*service, len(vs)), nil
+	r.configured, r.services, r.order, r.pending = true, make(map[Key]*service, len(vs)), nil, nil
 	known := Health{}
 	for _, v := range vs {
 		if _, twice := r.services[v.Key]; twice {
@@ -122,6 +125,9 @@ func (r *reconciler) configure(now time.Time, vs []VirtualServer) {
 		}
 		r.order = append(r.order, v.Key)
 		r.services[v.Key] = r.reconfigured(now, old[v.Key], v)
+		if !r.services[v.Key].taken {
+			r.pending = append(r.pending, v.Key)
+		}
 		for _, s := range v.Servers {
 			id := ServerID{v.Key, s.Addr}
 			if verdict, ok := r.health[id]; ok {
@@ -158,11 +164,8 @@ func (r *reconciler) reconfigured(now time.Time, old *service, v VirtualServer) 
 // takeOn makes the new services ours, before anything is done to them.
 func (r *reconciler) takeOn() {
 	changed := false
-	for _, k := range r.order {
+	for _, k := range r.pending {
 		s := r.services[k]
-		if s.taken {
-			continue
-		}
 		entry, there := r.table[k]
 		_, ours := r.owned[k]
 		if there && !ours {
@@ -172,14 +175,16 @@ func (r *reconciler) takeOn() {
 		r.owned[k] = struct{}{}
 		changed = changed || !ours
 	}
+	r.pending = nil
 	if changed {
 		r.tellOwned()
 	}
 }
 
-// inherit returns what the kernel has each server of v for that has no verdict; nothing if the kernel has no server at all.
+// inherit returns what the kernel has each server of v for that has no verdict. It returns nothing if the kernel has none of them,
+// nor the sorry server: then the service was made for others, and says nothing about these.
 func (r *reconciler) inherit(v *VirtualServer, e Entry) map[netip.AddrPort]Condition {
-	if len(e.Dests) == 0 {
+	if !v.knows(e.Dests) {
 		return nil
 	}
 	inherited := map[netip.AddrPort]Condition{}
@@ -193,6 +198,19 @@ func (r *reconciler) inherit(v *VirtualServer, e Entry) map[netip.AddrPort]Condi
 		}
 	}
 	return inherited
+}
+
+// knows reports whether one of dests is configured.
+func (v *VirtualServer) knows(dests map[netip.AddrPort]Dest) bool {
+	if v.Sorry != nil {
+		if _, there := dests[v.Sorry.Addr]; there {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.Servers, func(s RealServer) bool {
+		_, there := dests[s.Addr]
+		return there
+	})
 }
 
 // conditions returns the verdicts on the servers of s, with Unknown resolved.
@@ -227,36 +245,59 @@ func (r *reconciler) read(now time.Time) {
 	if r.readErr != nil {
 		r.log.Info("the kernel's table can be read again")
 	}
-	r.compare(fresh)
+	r.compare(now, fresh)
 	r.table, r.lastRead, r.readErr = fresh, now, nil
 	clear(r.suspect)
 	r.touchedAll = true
 }
 
-// compare marks what is not as it was left.
-func (r *reconciler) compare(fresh Table) {
-	lines, total := 0, 0
+// compare marks what is not as it was left, and logs what others did.
+func (r *reconciler) compare(now time.Time, fresh Table) {
+	hidden := 0
 	for _, k := range r.order {
-		now, there := fresh[k]
+		is, there := fresh[k]
 		was, before := r.table[k]
-		if there == before && sameEntry(now, was) {
+		if there == before && sameEntry(is, was) {
 			continue
 		}
 		r.mark(k)
 		if _, ours := r.suspect[k]; ours || r.table == nil || !r.services[k].taken {
 			continue
 		}
-		ops := Diff(one(k, now, there), one(k, was, before))
-		r.drift[k] = len(ops)
-		total += len(ops)
-		for _, op := range ops[:min(len(ops), driftLines-lines)] {
+		undo := Diff(one(k, is, there), one(k, was, before))
+		r.drift[k] = len(undo)
+		for _, op := range undo {
+			if !r.driftQuota.take(now) {
+				hidden++
+				continue
+			}
 			r.log.Warn("somebody changed our service", "service", r.services[k].vs.Name, "undo", op.String())
-			lines++
 		}
 	}
-	if total > lines {
-		r.log.Warn("somebody changed our services, more changes than are shown", "shown", lines, "all", total)
+	if hidden > 0 && r.driftQuota.sum() {
+		r.log.Warn("somebody changed our services, more lines are left out", "left_out", hidden, "for", driftWindow)
 	}
+}
+
+// A quota lets through driftLines lines and one sum within driftWindow.
+type quota struct {
+	since  time.Time
+	lines  int
+	summed bool
+}
+
+func (q *quota) take(now time.Time) bool {
+	if q.since.IsZero() || now.Sub(q.since) >= driftWindow {
+		*q = quota{since: now}
+	}
+	q.lines++
+	return q.lines <= driftLines
+}
+
+func (q *quota) sum() bool {
+	first := !q.summed
+	q.summed = true
+	return first
 }
 
 // one returns a table with one service, or none.

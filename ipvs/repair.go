@@ -34,9 +34,12 @@ func (r *reconciler) repair(now time.Time) {
 	if len(keys) == 0 {
 		return
 	}
-	clear(r.dirty)
+	r.dirty = map[Key]struct{}{} // not cleared: a map that once was large stays slow to look through
 	have, want := make(Table, len(keys)), make(Table, len(keys))
 	for _, k := range keys {
+		if _, ours := r.owned[k]; !ours {
+			continue // it left the configuration before it was ever taken on
+		}
 		if e, there := r.table[k]; there {
 			have[k] = e
 		}
@@ -54,7 +57,7 @@ func (r *reconciler) repair(now time.Time) {
 
 // due returns the services to look at, in order.
 func (r *reconciler) due(now time.Time) []Key {
-	keys := maps.Clone(r.dirty)
+	keys := r.dirty
 	for k, failures := range r.failures {
 		for _, f := range failures {
 			if !f.retry.After(now) {
@@ -201,6 +204,8 @@ func explain(op Op, err error) error {
 		hint = fmt.Sprintf("this kernel does not balance %s", op.Service.Proto)
 	case errors.Is(err, syscall.ENOMEM):
 		hint = "the kernel is out of memory"
+	case errors.Is(err, syscall.EINVAL) && (op.Verb == AddDest || op.Verb == EditDest):
+		hint = fmt.Sprintf("the kernel does not take %s for a host's address: is it a broadcast address, or has this machine no address yet?", op.Dest.Addr.Addr())
 	case outdated(op, err):
 		hint = "somebody else changes the same service"
 	}

@@ -50,8 +50,7 @@ func (r *reconciler) status() Status {
 func (r *reconciler) takeTouched() (keys []Key, all bool) {
 	touched := slices.Collect(maps.Keys(r.touched))
 	all = r.touchedAll
-	clear(r.touched)
-	r.touchedAll = false
+	r.touched, r.touchedAll = map[Key]struct{}{}, false
 	if all {
 		return r.order, true
 	}
