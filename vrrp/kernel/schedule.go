@@ -134,6 +134,15 @@ func (b *burst) finish() {
 		b.second = time.Time{}
 	case b.plan.Refresh > 0:
 		b.left = 1
-		b.due = b.due.Add(max(b.plan.Refresh, roundGap))
+		b.due = b.refreshed()
 	}
+}
+
+// refreshed returns when the next refresh is: counted from the last round, so that rounds which take long do not add up.
+func (b *burst) refreshed() time.Time {
+	every := max(b.plan.Refresh, roundGap)
+	if b.began.IsZero() {
+		return b.due.Add(every)
+	}
+	return b.began.Add(every)
 }

@@ -1,0 +1,251 @@
+//go:build netns
+
+package kernel
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+// many returns n virtual addresses.
+func many(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("10.1.%d.%d/32", i>>8, i&255)
+	}
+	return out
+}
+
+func sorted(addrs ...string) []string {
+	out := append([]string{}, addrs...)
+	slices.Sort(out)
+	return out
+}
+
+func (l *lan) expect(want ...string) {
+	l.t.Helper()
+	if diff := cmp.Diff(sorted(want...), l.addresses()); diff != "" {
+		l.t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+}
+
+func TestFiveHundredAddressesComeAndGo(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.config("web", 51, many(500)...)
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	run(t, h)
+	for range 2 { // the second time it is there, or gone, already
+		must(t, h.Hold(c, true))
+		l.expect(append(many(500), "192.0.2.1/24")...)
+	}
+	for range 2 {
+		must(t, h.Hold(c, false))
+		l.expect("192.0.2.1/24")
+	}
+	if n := h.Status().Restored; n != 0 {
+		t.Errorf("%d addresses were put back, want 0: our own changes were taken for somebody else's", n)
+	}
+}
+
+func TestAddressesCarryLabelMarkAndNoBroadcast(t *testing.T) {
+	l, other := newLAN(t), newLAN(t)
+	c := l.config("web", 51, "192.0.2.10/24", "192.0.2.11/24", "2001:db8::10/64", "198.51.100.10/24")
+	c.Addresses[1].Label = l.near + ":web"
+	c.Addresses[2].Excluded = true
+	c.Addresses[3].Interface = other.near
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	must(t, h.Hold(c, true))
+	l.expect("192.0.2.10/24", "192.0.2.11/24", "2001:db8::10/64")
+	other.expect("198.51.100.10/24")
+	list, err := netlink.AddrList(l.nearLink(), netlink.FAMILY_ALL)
+	must(t, err)
+	for _, a := range list {
+		switch a.IPNet.String() {
+		case "192.0.2.10/24":
+			if a.Broadcast != nil || a.Label != l.near {
+				t.Errorf("%s has broadcast %v and label %q, want none and %q", a.IPNet, a.Broadcast, a.Label, l.near)
+			}
+		case "192.0.2.11/24":
+			if a.Label != l.near+":web" {
+				t.Errorf("%s has label %q", a.IPNet, a.Label)
+			}
+		case "2001:db8::10/64":
+			if a.Flags&unix.IFA_F_NODAD == 0 || a.Flags&unix.IFA_F_TENTATIVE != 0 {
+				t.Errorf("%s has flags %#x, want NODAD and usable at once", a.IPNet, a.Flags)
+			}
+		}
+	}
+	table, err := h.ledger.read()
+	must(t, err)
+	if n := len(table.marked()); n != 4 {
+		t.Errorf("%d addresses carry our mark, want 4", n)
+	}
+
+	// A reload changes a label, drops one address and adds another.
+	c2 := *c
+	c2.Addresses = slices.Clone(c.Addresses)
+	c2.Addresses[0].Label = l.near + ":new"
+	c2.Addresses[3] = vrrp.Address{Prefix: netip.MustParsePrefix("192.0.2.12/24")}
+	must(t, h.Configure(&c2))
+	must(t, h.Hold(&c2, true))
+	l.expect("192.0.2.10/24", "192.0.2.11/24", "192.0.2.12/24", "2001:db8::10/64")
+	other.expect()
+	list, err = netlink.AddrList(l.nearLink(), netlink.FAMILY_V4)
+	must(t, err)
+	for _, a := range list {
+		if a.IPNet.String() == "192.0.2.10/24" && a.Label != l.near+":new" {
+			t.Errorf("label %q after the reload", a.Label)
+		}
+	}
+}
+
+func TestWhatCannotBeHeldIsNamed(t *testing.T) {
+	l := newLAN(t)
+	c := l.config("web", 51, "192.0.2.10/24", "192.0.2.11/24", "192.0.2.12/24")
+	c.Addresses[1].Interface = "nowhere0"
+	c.Addresses[2].Label = "a label that is far too long"
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	err := h.Hold(c, true)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"add 192.0.2.11/24 on nowhere0: interface does not exist", "add 192.0.2.12/24 on " + l.near} {
+		if !contains(err, want) {
+			t.Errorf("error %q does not say %q", err, want)
+		}
+	}
+	l.expect("192.0.2.10/24") // the rest is held
+	must(t, h.Hold(c, false))
+	l.expect()
+}
+
+func TestIPv6AddressWithAnotherPrefixLengthIsAnError(t *testing.T) {
+	l := newLAN(t)
+	l.address("2001:db8::10/64")
+	c := l.config("web", 51, "2001:db8::10/128")
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	if err := h.Hold(c, true); err == nil || !contains(err, "another prefix length") {
+		t.Errorf("Hold = %v", err)
+	}
+	must(t, h.Hold(c, false))
+	l.expect("2001:db8::10/64")
+}
+
+func TestForeignDeletionReturnsAndIsAnnounced(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.config("web", 51, "192.0.2.10/24", "192.0.2.11/24")
+	c.Announce = vrrp.Announce{Repeat: 1}
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	run(t, h)
+	must(t, h.Hold(c, true))
+	must(t, h.Announce(c))
+	wire := l.capture()
+	for i := range 3 {
+		began := time.Now()
+		l.unaddress("192.0.2.10/24")
+		eventually(t, "the address is back", func() bool { return slices.Contains(l.addresses(), "192.0.2.10/24") })
+		t.Logf("back after %s", time.Since(began))
+		eventually(t, "it is counted", func() bool { return h.Status().Restored == uint64(i+1) })
+	}
+	eventually(t, "it is announced again", func() bool { return len(wire.matching(isARP)) > 0 })
+	must(t, h.Hold(c, false))
+	l.expect("192.0.2.1/24")
+}
+
+func TestOwnersRealAddressIsNotTouched(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.10/24")
+	c := l.config("web", 51, "192.0.2.10/24", "192.0.2.11/24")
+	c.Priority = vrrp.PriorityOwner
+	h, r := newHost(t), newRecorder()
+	must(t, h.Attach(c, r))
+	run(t, h)
+	if got, want := r.primary(), netip.MustParseAddr("192.0.2.10"); got != want {
+		t.Errorf("an owner's source is %s, want %s", got, want)
+	}
+	must(t, h.Hold(c, true))
+	l.expect("192.0.2.10/24", "192.0.2.11/24")
+	must(t, h.Hold(c, false))
+	l.expect("192.0.2.10/24")
+}
+
+func TestAddressWantedTwiceGoesWithTheLastHolder(t *testing.T) {
+	l := newLAN(t)
+	a, b := l.config("a", 51, "192.0.2.10/24"), l.config("b", 52, "192.0.2.10/24", "192.0.2.11/24")
+	h := newHost(t)
+	must(t, h.Attach(a, newRecorder()))
+	must(t, h.Attach(b, newRecorder()))
+	must(t, h.Hold(a, true))
+	must(t, h.Hold(b, true))
+	must(t, h.Hold(a, false))
+	l.expect("192.0.2.10/24", "192.0.2.11/24")
+	must(t, h.Hold(b, false))
+	l.expect()
+}
+
+func TestLeftoversOfADeadProcessAreAdoptedReleasedOrSwept(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	dead := l.config("web", 51, "192.0.2.10/24", "192.0.2.11/24", "192.0.2.12/24", "2001:db8::12/64")
+	predecessor := NewHost(newHost(t).log)
+	must(t, predecessor.Attach(dead, newRecorder()))
+	must(t, predecessor.Hold(dead, true)) // and dies
+	predecessor.ledger.close()
+	t.Cleanup(predecessor.dropAllPorts)
+
+	h, r := newHost(t), newRecorder()
+	adopted, released := l.config("adopted", 51, "192.0.2.10/24"), l.config("released", 52, "192.0.2.11/24")
+	must(t, h.Attach(adopted, r))
+	must(t, h.Attach(released, newRecorder()))
+	if got := r.primary(); got != sourceAddr {
+		t.Errorf("source %s, want %s and no leftover", got, sourceAddr)
+	}
+	swept, err := h.Sweep()
+	must(t, err)
+	if diff := cmp.Diff([]string{"192.0.2.12/24", "2001:db8::12/64"}, []string{swept[0].String(), swept[1].String()}); len(swept) != 2 || diff != "" {
+		t.Errorf("swept (-want +got):\n%s", diff)
+	}
+	l.expect("192.0.2.1/24", "192.0.2.10/24", "192.0.2.11/24")
+	must(t, h.Hold(released, false)) // what a backup does when it begins
+	l.expect("192.0.2.1/24", "192.0.2.10/24")
+	must(t, h.Hold(adopted, true))
+	must(t, h.Hold(adopted, false))
+	l.expect("192.0.2.1/24")
+}
+
+// dropAllPorts is what the death of the process does to sockets.
+func (h *Host) dropAllPorts() {
+	for _, p := range h.ports {
+		p.close()
+	}
+}
+
+func TestDetachReleasesWhatIsStillHeld(t *testing.T) {
+	l := newLAN(t)
+	c := l.config("web", 51, "192.0.2.10/24")
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	must(t, h.Hold(c, true))
+	h.Detach("web")
+	h.Detach("web")
+	l.expect()
+	if len(h.ports) != 0 {
+		t.Errorf("%d sockets are open after the last router is gone", len(h.ports))
+	}
+}

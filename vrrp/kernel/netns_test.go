@@ -1,0 +1,445 @@
+//go:build netns
+
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+// insideEnv says that the process is in a network namespace of its own.
+const insideEnv = "GOVRRPD_TEST_INSIDE"
+
+// TestMain runs the tests in a child in an empty network namespace, which goes when the child does.
+func TestMain(m *testing.M) {
+	if os.Getenv(insideEnv) != "" {
+		os.Exit(m.Run())
+	}
+	child := exec.Command("/proc/self/exe", os.Args[1:]...)
+	child.Env = append(os.Environ(), insideEnv+"=1")
+	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
+	child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
+	runtime.LockOSThread() // Pdeathsig is about the thread
+	err := child.Run()
+	if child.ProcessState == nil {
+		fmt.Fprintln(os.Stderr, "tests with the tag netns need root:", err)
+		os.Exit(1)
+	}
+	os.Exit(child.ProcessState.ExitCode())
+}
+
+// patience bounds every wait of these tests; what they wait for takes milliseconds.
+const patience = 10 * time.Second
+
+// eventually waits until cond holds.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.After(patience)
+	for !cond() {
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
+
+// A lan is a cable between the namespace of the tests and a peer's.
+//
+//	test process ── near ═══ far ── peer
+type lan struct {
+	t    *testing.T
+	near string // name of our end
+	far  string
+	peer *netlink.Handle // the peer's links and addresses
+	ns   netns.NsHandle
+}
+
+// newLAN makes the cable: up, with no address.
+func newLAN(t *testing.T) *lan {
+	t.Helper()
+	l := &lan{t: t, near: unusedName(t), far: "far0", ns: newNamespace(t)}
+	var err error
+	if l.peer, err = netlink.NewHandleAt(l.ns, unix.NETLINK_ROUTE); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.peer.Close)
+	l.plug()
+	t.Cleanup(l.unplug)
+	return l
+}
+
+// unusedName returns a name for an interface that this process has not used.
+func unusedName(t *testing.T) string {
+	t.Helper()
+	for i := range 1000 {
+		name := fmt.Sprintf("gv%d", i)
+		if _, err := netlink.LinkByName(name); err != nil {
+			return name
+		}
+	}
+	t.Fatal("no free name for an interface")
+	return ""
+}
+
+// newNamespace makes a namespace that lives as long as the test.
+func newNamespace(t *testing.T) netns.NsHandle {
+	t.Helper()
+	var ns netns.NsHandle
+	inThread(t, func() (err error) {
+		ns, err = netns.New()
+		return err
+	})
+	t.Cleanup(func() { ns.Close() })
+	return ns
+}
+
+// inThread runs f on a thread that is thrown away afterwards.
+func inThread(t *testing.T, f func() error) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
+		done <- f()
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// plug makes both ends.
+func (l *lan) plug() {
+	l.t.Helper()
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = l.near
+	must(l.t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: l.far, PeerNamespace: netlink.NsFd(l.ns)}))
+	l.setNear(true)
+	l.setFar(true)
+}
+
+// unplug removes both ends.
+func (l *lan) unplug() {
+	if link, err := netlink.LinkByName(l.near); err == nil {
+		if err := netlink.LinkDel(link); err != nil {
+			l.t.Error(err)
+		}
+	}
+}
+
+func (l *lan) nearLink() netlink.Link {
+	l.t.Helper()
+	link, err := netlink.LinkByName(l.near)
+	must(l.t, err)
+	return link
+}
+
+func (l *lan) setNear(up bool) {
+	l.t.Helper()
+	set := netlink.LinkSetDown
+	if up {
+		set = netlink.LinkSetUp
+	}
+	must(l.t, set(l.nearLink()))
+}
+
+// setFar pulls the cable or plugs it in, as our end sees it.
+func (l *lan) setFar(up bool) {
+	l.t.Helper()
+	link, err := l.peer.LinkByName(l.far)
+	must(l.t, err)
+	set := l.peer.LinkSetDown
+	if up {
+		set = l.peer.LinkSetUp
+	}
+	must(l.t, set(link))
+}
+
+// address gives our end an address as an administrator does.
+func (l *lan) address(prefix string) {
+	l.t.Helper()
+	addr, err := netlink.ParseAddr(prefix)
+	must(l.t, err)
+	must(l.t, netlink.AddrAdd(l.nearLink(), addr))
+}
+
+// unaddress removes an address of our end.
+func (l *lan) unaddress(prefix string) {
+	l.t.Helper()
+	addr, err := netlink.ParseAddr(prefix)
+	must(l.t, err)
+	must(l.t, netlink.AddrDel(l.nearLink(), addr))
+}
+
+// farAddress gives the peer an address.
+func (l *lan) farAddress(prefix string) {
+	l.t.Helper()
+	addr, err := netlink.ParseAddr(prefix)
+	must(l.t, err)
+	link, err := l.peer.LinkByName(l.far)
+	must(l.t, err)
+	must(l.t, l.peer.AddrAdd(link, addr))
+}
+
+// addressesOn returns the addresses of one of our interfaces, without those that IPv6 gives itself.
+func addressesOn(t *testing.T, name string) []string {
+	t.Helper()
+	link, err := netlink.LinkByName(name)
+	must(t, err)
+	list, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+	must(t, err)
+	out := []string{}
+	for _, a := range list {
+		if !a.IP.IsLinkLocalUnicast() {
+			out = append(out, a.IPNet.String())
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (l *lan) addresses() []string { l.t.Helper(); return addressesOn(l.t, l.near) }
+
+// A capture is all that arrived at the peer's end.
+type capture struct {
+	mu     sync.Mutex
+	frames []gopacket.Packet
+}
+
+// capture begins to record.
+func (l *lan) capture() *capture {
+	l.t.Helper()
+	f := l.packetSocket(unix.ETH_P_ALL)
+	c := &capture{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 64<<10)
+		for {
+			n, err := f.Read(b)
+			if err != nil {
+				return
+			}
+			p := gopacket.NewPacket(slices.Clone(b[:n]), layers.LayerTypeEthernet, gopacket.Default)
+			c.mu.Lock()
+			c.frames = append(c.frames, p)
+			c.mu.Unlock()
+		}
+	}()
+	l.t.Cleanup(func() { f.Close(); <-done })
+	return c
+}
+
+// packetSocket opens an Ethernet socket at the peer's end.
+func (l *lan) packetSocket(protocol uint16) *os.File {
+	l.t.Helper()
+	link, err := l.peer.LinkByName(l.far)
+	must(l.t, err)
+	var f *os.File
+	inThread(l.t, func() error {
+		if err := netns.Set(l.ns); err != nil {
+			return err
+		}
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			return err
+		}
+		setReceiveBuffer(fd, 16<<20)
+		f = os.NewFile(uintptr(fd), "packet")
+		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol<<8 | protocol>>8, Ifindex: link.Attrs().Index})
+	})
+	return f
+}
+
+// matching returns what arrived and f takes.
+func (c *capture) matching(f func(gopacket.Packet) bool) []gopacket.Packet {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []gopacket.Packet
+	for _, p := range c.frames {
+		if f(p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func isVRRP(p gopacket.Packet) bool {
+	ip, ok := p.Layer(layers.LayerTypeIPv4).(*layers.IPv4)
+	return ok && ip.Protocol == layers.IPProtocolVRRP && ip.TTL != 0
+}
+
+func isARP(p gopacket.Packet) bool {
+	arp, ok := p.Layer(layers.LayerTypeARP).(*layers.ARP)
+	return ok && slices.Equal(arp.SourceProtAddress, arp.DstProtAddress)
+}
+
+// inject puts a whole IP packet on the wire at the peer's end.
+func (l *lan) inject(to net.HardwareAddr, packets ...[]byte) {
+	l.t.Helper()
+	f := l.packetSocket(0)
+	defer f.Close()
+	link, err := l.peer.LinkByName(l.far)
+	must(l.t, err)
+	for _, p := range packets {
+		frame := append(slices.Clone(to), link.Attrs().HardwareAddr...)
+		_, err := f.Write(append(append(frame, 0x08, 0x00), p...))
+		must(l.t, err)
+	}
+}
+
+var groupMAC = net.HardwareAddr{0x01, 0x00, 0x5e, 0x00, 0x00, 0x12}
+
+// advertFrom returns an IP packet with a right header checksum, changed by edit before that.
+func advertFrom(src, dst string, p vrrp.Packet, edit func(b []byte)) []byte {
+	b := appendAdvert(nil, netip.MustParseAddr(src), netip.MustParseAddr(dst), 7, p)
+	if edit != nil {
+		edit(b)
+	}
+	return checksummed(b)
+}
+
+// checksummed fills in the IP header checksum, RFC 1071.
+func checksummed(b []byte) []byte {
+	b[10], b[11] = 0, 0
+	sum := 0
+	for i := 0; i < int(b[0]&0xf)*4; i += 2 {
+		sum += int(b[i])<<8 | int(b[i+1])
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	b[10], b[11] = byte(^sum>>8), byte(^sum)
+	return b
+}
+
+// A recorder is a Listener that remembers.
+type recorder struct {
+	mu       sync.Mutex
+	adverts  []vrrp.Advert
+	verdicts map[string]string
+	source   netip.Addr
+	sources  int // how often SetSource was called
+}
+
+func newRecorder() *recorder { return &recorder{verdicts: map[string]string{}} }
+
+func (r *recorder) Receive(a vrrp.Advert) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.adverts = append(r.adverts, a)
+	return true
+}
+
+func (r *recorder) Track(source string, v vrrp.Verdict) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.verdicts[source] = v.Fault
+}
+
+func (r *recorder) SetSource(a netip.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.source = a
+	r.sources++
+}
+
+func (r *recorder) heard() []vrrp.Advert {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.adverts)
+}
+
+// fault returns the newest verdict of source, and "unknown" when there is none.
+func (r *recorder) fault(source string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f, ok := r.verdicts[source]; ok {
+		return f
+	}
+	return "unknown"
+}
+
+func (r *recorder) primary() netip.Addr {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.source
+}
+
+// newHost returns a host that logs to the test and has put everything back at its end.
+func newHost(t *testing.T) *Host {
+	t.Helper()
+	h := NewHost(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	t.Cleanup(func() {
+		for _, r := range h.attached() {
+			h.Detach(r.config.Name)
+		}
+		h.ledger.close()
+	})
+	return h
+}
+
+// run runs h until the test ends.
+func run(t *testing.T, h *Host) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	eventually(t, "Run has started", func() bool {
+		h.admin.Lock()
+		defer h.admin.Unlock()
+		return h.started != nil
+	})
+}
+
+// config returns a router on the lan with the given virtual addresses.
+func (l *lan) config(name string, vrid uint8, addrs ...string) *vrrp.Config {
+	c := &vrrp.Config{Name: name, Interface: l.near, VRID: vrid, Version: vrrp.V3, Priority: 100, AdvertInterval: time.Second}
+	for _, a := range addrs {
+		c.Addresses = append(c.Addresses, vrrp.Address{Prefix: netip.MustParsePrefix(a)})
+	}
+	return c
+}
+
+// on returns the status of the lan's interface.
+func (l *lan) on(h *Host) Interface {
+	for _, i := range h.Status().Interfaces {
+		if i.Name == l.near {
+			return i
+		}
+	}
+	return Interface{}
+}

@@ -1,0 +1,289 @@
+//go:build netns
+
+package kernel
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/gopacket/layers"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+func TestAdvertsLeaveByteExact(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.config("web", 51, "192.0.2.10/24")
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	wire := l.capture()
+	must(t, h.Send(c, vrrp.Group4, vrrp.NewPacket(c, 100)))
+	must(t, h.Send(c, vrrp.Group4, vrrp.NewPacket(c, 0)))
+	eventually(t, "two adverts at the peer", func() bool { return len(wire.matching(isVRRP)) == 2 })
+	for i, p := range wire.matching(isVRRP) {
+		priority := []uint8{100, 0}[i]
+		want := append([]byte{}, groupMAC...)
+		want = append(want, l.nearLink().Attrs().HardwareAddr...)
+		want = append(want, 0x08, 0x00)
+		want = append(want, checksummed(appendAdvert(nil, sourceAddr, vrrp.Group4, uint16(i+1), vrrp.NewPacket(c, priority)))...)
+		if diff := cmp.Diff(want, p.Data()); diff != "" {
+			t.Errorf("frame %d (-want +got):\n%s", i, diff)
+		}
+		ip := p.Layer(layers.LayerTypeIPv4).(*layers.IPv4)
+		if ip.TTL != 255 || ip.TOS != 0xc0 || ip.SrcIP.String() != "192.0.2.1" || ip.DstIP.String() != "224.0.0.18" {
+			t.Errorf("gopacket reads %+v", ip)
+		}
+	}
+	if got := l.on(h).Sent; got != 2 {
+		t.Errorf("sent %d, want 2", got)
+	}
+}
+
+// Every row is one packet on the wire; the row after the last is a good one, which must be heard and proves that the reader is done with the rest.
+func TestDiscardsAreCountedByReason(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.config("web", 51, "192.0.2.10/24")
+	h, r := newHost(t), newRecorder()
+	must(t, h.Attach(c, r))
+	run(t, h)
+	good := testAdvert()
+	unknown := testAdvert()
+	unknown.VRID = 52
+	none := testAdvert()
+	none.Addresses = nil
+	zero := testAdvert()
+	zero.Interval = 0
+	flip := func(at int, to byte) func([]byte) { return func(b []byte) { b[at] = to } }
+	for _, test := range []struct {
+		name   string
+		packet []byte
+		reason vrrp.Reason
+	}{
+		{"VRID of nobody here", advertFrom("192.0.2.2", "224.0.0.18", unknown, nil), vrrp.DropVRID},
+		{"version 4", advertFrom("192.0.2.2", "224.0.0.18", good, flip(20, 0x41)), vrrp.DropVersion},
+		{"type 2", advertFrom("192.0.2.2", "224.0.0.18", good, flip(20, 0x32)), vrrp.DropType},
+		{"checksum", advertFrom("192.0.2.2", "224.0.0.18", good, flip(22, 200)), vrrp.DropChecksum},
+		{"no address", advertFrom("192.0.2.2", "224.0.0.18", none, nil), vrrp.DropCount},
+		{"interval 0", advertFrom("192.0.2.2", "224.0.0.18", zero, nil), vrrp.DropIntervalZero},
+		{"longer than it says", advertFrom("192.0.2.2", "224.0.0.18", good, flip(23, 0)), vrrp.DropLength},
+		{"shorter than it says", advertFrom("192.0.2.2", "224.0.0.18", good, flip(23, 9)), vrrp.DropLength},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before, heard := l.on(h), len(r.heard())
+			l.inject(groupMAC, test.packet, advertFrom("192.0.2.2", "224.0.0.18", good, nil))
+			eventually(t, "the control packet is heard", func() bool { return len(r.heard()) > heard })
+			after := l.on(h)
+			before.Dropped[test.reason.String()]++
+			if diff := cmp.Diff(before.Dropped, after.Dropped); diff != "" {
+				t.Errorf("drops (-want +got):\n%s", diff)
+			}
+			if after.Received != before.Received+2 || len(r.heard()) != heard+1 {
+				t.Errorf("received %d more and heard %d more, want 2 and 1", after.Received-before.Received, len(r.heard())-heard)
+			}
+		})
+	}
+	if n := l.on(h).Overflows; n != 0 {
+		t.Errorf("%d overflows, want 0", n)
+	}
+}
+
+// What only the router can judge reaches it with what it needs to know; a real Group then counts it.
+func TestGroupCountsWhatItsConfigurationForbids(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.config("web", 51, "192.0.2.10/24")
+	h := newHost(t)
+	g := runGroup(t, h, c)
+	run(t, h)
+	setTTL := func(ttl byte) func([]byte) { return func(b []byte) { b[8] = ttl } }
+	v2 := vrrp.Packet{Version: vrrp.V2, VRID: 51, Priority: 200, Interval: 1e9, Addresses: c.Advertised(), Form: vrrp.FormMessage}
+	for _, test := range []struct {
+		name   string
+		packet []byte
+		reason vrrp.Reason
+	}{
+		{"TTL 254", advertFrom("192.0.2.2", "224.0.0.18", testAdvert(), setTTL(254)), vrrp.DropTTL},
+		{"TTL 1", advertFrom("192.0.2.2", "224.0.0.18", testAdvert(), setTTL(1)), vrrp.DropTTL},
+		{"version 2", advertFrom("192.0.2.2", "224.0.0.18", v2, nil), vrrp.DropVersion},
+		{"unicast to a multicast router", advertFrom("192.0.2.2", "192.0.2.1", testAdvert(), nil), vrrp.DropUnicast},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before := g.Status()
+			to := groupMAC
+			if test.reason == vrrp.DropUnicast {
+				to = l.nearLink().Attrs().HardwareAddr
+			}
+			l.inject(to, test.packet)
+			want := before.Dropped[test.reason.String()] + 1
+			eventually(t, "the drop is counted", func() bool { return g.Status().Dropped[test.reason.String()] == want })
+			if after := g.Status(); after.AdvertsReceived != before.AdvertsReceived || after.Role != before.Role {
+				t.Errorf("role %s, admitted %d; want %s and %d", after.Role, after.AdvertsReceived, before.Role, before.AdvertsReceived)
+			}
+		})
+	}
+}
+
+func TestOwnAdvertsAreNotHeard(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.config("web", 51, "192.0.2.10/24")
+	h, r := newHost(t), newRecorder()
+	must(t, h.Attach(c, r))
+	run(t, h)
+	wire := l.capture()
+	must(t, h.Send(c, vrrp.Group4, vrrp.NewPacket(c, 100)))
+	eventually(t, "the advert is at the peer", func() bool { return len(wire.matching(isVRRP)) == 1 })
+	l.inject(groupMAC, advertFrom("192.0.2.2", "224.0.0.18", testAdvert(), nil))
+	eventually(t, "the peer's advert is heard", func() bool { return len(r.heard()) > 0 })
+	if heard := r.heard(); len(heard) != 1 || heard[0].From != peerAddr || l.on(h).Received != 1 {
+		t.Errorf("heard %+v, received %d; want the peer's only", heard, l.on(h).Received)
+	}
+}
+
+func TestTwoRoutersShareASocketAndTwoInterfacesDoNot(t *testing.T) {
+	one, two := newLAN(t), newLAN(t)
+	one.address("192.0.2.1/24")
+	two.address("198.51.100.1/24")
+	h := newHost(t)
+	listeners := map[string]*recorder{"a": newRecorder(), "b": newRecorder(), "c": newRecorder()}
+	must(t, h.Attach(one.config("a", 51, "192.0.2.10/24"), listeners["a"]))
+	must(t, h.Attach(one.config("b", 52, "192.0.2.11/24"), listeners["b"]))
+	must(t, h.Attach(two.config("c", 51, "198.51.100.10/24"), listeners["c"]))
+	run(t, h)
+	if len(h.ports) != 2 {
+		t.Errorf("%d sockets, want one for each interface", len(h.ports))
+	}
+	a, b := testAdvert(), testAdvert()
+	b.VRID = 52
+	one.inject(groupMAC, advertFrom("192.0.2.2", "224.0.0.18", a, nil), advertFrom("192.0.2.2", "224.0.0.18", b, nil))
+	two.inject(groupMAC, advertFrom("198.51.100.2", "224.0.0.18", a, nil))
+	for name, r := range listeners {
+		eventually(t, name+" hears its advert", func() bool { return len(r.heard()) > 0 })
+	}
+	for name, want := range map[string]string{"a": "192.0.2.2 51", "b": "192.0.2.2 52", "c": "198.51.100.2 51"} {
+		heard := listeners[name].heard()
+		if got := heard[0].From.String() + map[uint8]string{51: " 51", 52: " 52"}[heard[0].Packet.VRID]; len(heard) != 1 || got != want {
+			t.Errorf("%s heard %d adverts, the first %s; want one, %s", name, len(heard), got, want)
+		}
+	}
+	err := h.Attach(one.config("d", 51, "192.0.2.12/24"), newRecorder())
+	if err == nil || !contains(err, "VRID 51 is taken") {
+		t.Errorf("a second router with VRID 51: %v", err)
+	}
+	if err := h.Attach(one.config("a", 53, "192.0.2.12/24"), newRecorder()); err == nil {
+		t.Error("a second router of the same name was attached")
+	}
+}
+
+func TestUnicastGoesToPeersAndIsHeardAtTheSource(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	l.address("192.0.2.99/24")
+	l.farAddress("192.0.2.2/24")
+	c := l.config("web", 51, "192.0.2.10/24")
+	c.Peers = []netip.Addr{peerAddr}
+	h, r := newHost(t), newRecorder()
+	must(t, h.Attach(c, r))
+	run(t, h)
+	wire := l.capture()
+	must(t, h.Send(c, peerAddr, vrrp.NewPacket(c, 100)))
+	eventually(t, "the advert is at the peer", func() bool { return len(wire.matching(isVRRP)) == 1 })
+	ip := wire.matching(isVRRP)[0].Layer(layers.LayerTypeIPv4).(*layers.IPv4)
+	if ip.SrcIP.String() != "192.0.2.1" || ip.DstIP.String() != "192.0.2.2" || ip.TTL != 255 {
+		t.Errorf("sent %s to %s with TTL %d", ip.SrcIP, ip.DstIP, ip.TTL)
+	}
+	mac := l.nearLink().Attrs().HardwareAddr
+	l.inject(mac, advertFrom("192.0.2.2", "192.0.2.99", testAdvert(), nil), advertFrom("192.0.2.2", "192.0.2.1", testAdvert(), nil))
+	eventually(t, "the unicast advert is heard", func() bool { return len(r.heard()) > 0 })
+	if heard := r.heard(); len(heard) != 1 || heard[0].To != sourceAddr {
+		t.Errorf("heard %+v, want the one to %s only", heard, sourceAddr)
+	}
+
+	// A reload moves the source; the filter follows.
+	moved := *c
+	moved.Source = netip.MustParseAddr("192.0.2.99")
+	must(t, h.Configure(&moved))
+	l.inject(mac, advertFrom("192.0.2.2", "192.0.2.1", testAdvert(), nil), advertFrom("192.0.2.2", "192.0.2.99", testAdvert(), nil))
+	eventually(t, "the advert to the new source is heard", func() bool { return len(r.heard()) > 1 })
+	if heard := r.heard(); len(heard) != 2 || heard[1].To != moved.Source {
+		t.Errorf("heard %+v, want the one to %s in the end", heard, moved.Source)
+	}
+	must(t, h.Send(&moved, peerAddr, vrrp.NewPacket(&moved, 100)))
+	eventually(t, "the advert from the new source", func() bool {
+		sent := wire.matching(isVRRP)
+		return sent[len(sent)-1].Layer(layers.LayerTypeIPv4).(*layers.IPv4).SrcIP.String() == "192.0.2.99"
+	})
+}
+
+func TestConfigureMovesARouter(t *testing.T) {
+	one, two := newLAN(t), newLAN(t)
+	one.address("192.0.2.1/24")
+	two.address("198.51.100.1/24")
+	h, r, other := newHost(t), newRecorder(), newRecorder()
+	c := one.config("web", 51, "192.0.2.10/24")
+	must(t, h.Attach(c, r))
+	must(t, h.Attach(two.config("other", 51, "198.51.100.10/24"), other))
+	run(t, h)
+	taken := two.config("web", 51, "192.0.2.10/24")
+	if err := h.Configure(taken); err == nil {
+		t.Error("the router moved to a VRID that is taken")
+	}
+	one.inject(groupMAC, advertFrom("192.0.2.2", "224.0.0.18", testAdvert(), nil))
+	eventually(t, "it is heard where it was", func() bool { return len(r.heard()) == 1 })
+	must(t, h.Configure(two.config("web", 52, "198.51.100.11/24")))
+	moved := testAdvert()
+	moved.VRID = 52
+	two.inject(groupMAC, advertFrom("198.51.100.2", "224.0.0.18", moved, nil))
+	eventually(t, "it is heard where it is now", func() bool { return len(r.heard()) == 2 })
+	if got, want := r.primary(), netip.MustParseAddr("198.51.100.1"); got != want {
+		t.Errorf("source %s, want %s", got, want)
+	}
+	if len(h.ports) != 1 {
+		t.Errorf("%d sockets are open, want 1", len(h.ports))
+	}
+	if err := h.Configure(one.config("nobody", 9, "192.0.2.10/24")); err == nil {
+		t.Error("a router that is not attached was configured")
+	}
+}
+
+func TestNothingIsSentWithoutASource(t *testing.T) {
+	l := newLAN(t)
+	c := l.config("web", 51, "192.0.2.10/24")
+	h := newHost(t)
+	if err := h.Send(c, vrrp.Group4, vrrp.NewPacket(c, 100)); err == nil {
+		t.Error("a router that is not attached has sent")
+	}
+	must(t, h.Attach(c, newRecorder()))
+	wire := l.capture()
+	if err := h.Send(c, vrrp.Group4, vrrp.NewPacket(c, 100)); !errors.Is(err, errNoSource) {
+		t.Errorf("Send = %v, want %v", err, errNoSource)
+	}
+	if i := l.on(h); i.SendErrors != 1 || i.Sent != 0 {
+		t.Errorf("send errors %d, sent %d; want 1 and 0", i.SendErrors, i.Sent)
+	}
+	l.address("192.0.2.1/24")
+	run(t, h)
+	eventually(t, "it is sent once there is one", func() bool { return h.Send(c, vrrp.Group4, vrrp.NewPacket(c, 100)) == nil })
+	eventually(t, "the advert is at the peer", func() bool { return len(wire.matching(isVRRP)) == 1 })
+}
+
+// A reader that does not run stands for one that is starved.
+func TestOverflowsOfTheReceiveQueueAreCounted(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	h := newHost(t)
+	must(t, h.Attach(l.config("web", 51, "192.0.2.10/24"), newRecorder()))
+	packets := make([][]byte, 20000)
+	for i := range packets {
+		packets[i] = advertFrom("192.0.2.2", "224.0.0.18", testAdvert(), nil)
+	}
+	l.inject(groupMAC, packets...)
+	eventually(t, "overflows are counted", func() bool { return l.on(h).Overflows > 0 })
+	before := l.on(h).Overflows
+	l.inject(groupMAC, advertFrom("192.0.2.2", "224.0.0.18", testAdvert(), nil))
+	eventually(t, "one more", func() bool { return l.on(h).Overflows == before+1 })
+}
