@@ -34,6 +34,7 @@ const (
 	PriorityOwner   = 255 // the router that has the virtual address as its own
 	PriorityDefault = 100
 	PriorityResign  = 0 // "I am leaving", in adverts only
+	priorityLowest  = 1 // of those that take part
 
 	MinAdvertInterval   = 10 * time.Millisecond    // version 3: 1 centisecond
 	MaxAdvertInterval   = 40950 * time.Millisecond // version 3: 12 bits of centiseconds

@@ -177,8 +177,8 @@ func masterReceives(c *Config, st State, ev Received) (State, []Action) {
 		return listenerReceives(c, st, ev)
 	}
 	switch {
-	case p.Priority == PriorityResign: // T13
-		return st, []Action{Send{st.Priority}, Arm{c.AdvertInterval}}
+	case p.Priority == PriorityResign: // T13; only a master resigns, so the addresses were announced by somebody else
+		return st, []Action{Send{st.Priority}, AnnounceAddresses{}, Arm{c.AdvertInterval}}
 	case p.Priority > st.Priority || (p.Priority == st.Priority && st.Source.Less(ev.From)): // T14
 		return yield(c, st, ev)
 	default: // T15, and the addresses are announced again: whoever sent this may have done so for itself
@@ -197,13 +197,19 @@ func yield(c *Config, st State, ev Received) (State, []Action) {
 }
 
 // listenerReceives is a master that overslept and now learns of another one: it took over in good faith and is healthy, so it
-// keeps its place, and what its priority means is decided as for any backup.
+// keeps its place, and what its priority means is decided as for any backup. But announcements that were due during the stall may
+// have left at its end and drawn clients to us. A last advert makes the other announce again, as in yield, and it has the lowest
+// priority, so that nobody makes way for it.
 func listenerReceives(c *Config, st State, ev Received) (State, []Action) {
 	if ev.Packet.Priority == PriorityResign {
 		return st, nil
 	}
+	var last []Action
+	if !c.QuietYield && ev.Packet.Priority > priorityLowest {
+		last = []Action{Send{priorityLowest}}
+	}
 	st, arm := obey(c, st, ev)
-	return st, append([]Action{Hold{On: false}}, arm...)
+	return st, append(append(last, Hold{On: false}), arm...)
 }
 
 // stepFaulted waits for the fault to end; stepFault does that.
