@@ -13,7 +13,7 @@ type Host interface {
 	// Send sends p for the router of c to the multicast group or to one peer. It never blocks for long.
 	Send(c *Config, to netip.Addr, p Packet) error
 	// Hold makes all of c.Addresses present or absent, and removes what it made present for an earlier Config of the same router.
-	// It is idempotent and may take long. Making them absent also drops the announcements that are still queued.
+	// It is idempotent and may take long. Making them absent first drops the announcements that are still queued.
 	Hold(c *Config, on bool) error
 	// Announce queues gratuitous ARP for all of c.Addresses as c.Announce says. It does not wait until they are sent.
 	Announce(c *Config) error

@@ -21,7 +21,7 @@ const (
 	// replyPause is the least time between two replies of a master to lesser routers (T15): a flood of them is not answered in kind. A
 	// reply that comes too early is sent later, once.
 	replyPause = MinAdvertInterval
-	// announcePause is the least time between two announcements that such adverts cause; the last of them is always made, because
+	// announcePause is the least time between two announcements that adverts of others cause; the last of them is always made, because
 	// whoever sent the advert may have announced the addresses for itself a moment before.
 	announcePause = time.Second
 
@@ -80,7 +80,8 @@ type router struct {
 // An occasion is why Step was called, as far as it matters for how its actions are performed.
 type occasion struct {
 	due   time.Time // deadline that ran out; zero for none
-	reply bool      // a master answers a lesser router
+	heard bool      // an advert was received
+	reply bool      // and a master answers it as that of a lesser router
 }
 
 func newRouter(c *Config, h Host, f *followUp, log *slog.Logger, notify func(Transition), now func() time.Time) *router {
@@ -243,7 +244,7 @@ func (r *router) step(ev Event, due time.Time) {
 	before := r.state
 	after, actions := Step(r.config, before, ev)
 	r.state = after
-	o := occasion{due: due, reply: isReply(before, after, ev)}
+	o := occasionOf(before, after, ev, due)
 	for _, a := range actions {
 		r.perform(a, o)
 	}
@@ -255,10 +256,11 @@ func (r *router) step(ev Event, due time.Time) {
 	}
 }
 
-// isReply reports whether ev makes a master answer a lesser router and stay what it is: T15.
-func isReply(before, after State, ev Event) bool {
-	received, ok := ev.(Received)
-	return ok && before.Role == Master && after.Role == Master && received.Packet.Priority != PriorityResign
+// occasionOf tells T15 from the rest: an advert other than a resignation that leaves a master what it is.
+func occasionOf(before, after State, ev Event, due time.Time) occasion {
+	received, heard := ev.(Received)
+	stays := before.Role == Master && after.Role == Master
+	return occasion{due: due, heard: heard, reply: heard && stays && received.Packet.Priority != PriorityResign}
 }
 
 func (r *router) perform(a Action, o occasion) {
@@ -275,7 +277,7 @@ func (r *router) perform(a Action, o occasion) {
 	case Hold:
 		r.hold(a.On)
 	case AnnounceAddresses:
-		if wait := r.announcedAt.Add(announcePause); o.reply && now.Before(wait) {
+		if wait := r.announcedAt.Add(announcePause); o.heard && now.Before(wait) {
 			r.announceAt = wait
 			return
 		}

@@ -1,0 +1,366 @@
+package vrrp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// A lan is a network in memory, for Groups under testing/synctest. Adverts go over it as bytes. It may lose, delay, reorder and
+// duplicate them, and fall into parts; the machines on it may stall, crash and lose their link.
+type lan struct {
+	mu sync.Mutex
+	// guarded by mu, as is all that the machines have:
+	machines  []*machine
+	loss      float64 // share of packets
+	duplicate float64
+	delay     time.Duration // longest; unequal delays reorder
+	start     time.Time
+	trace     []string
+	broken    []string // invariants that did not hold
+}
+
+const (
+	wireDelay = 50 * time.Microsecond // shortest
+	// readerLag is the longest time from the end of a stall to when the process's reader has handed over what the socket held.
+	readerLag    = 3 * time.Millisecond
+	socketBuffer = 256 // adverts
+)
+
+// A machine is one host of the lan: what its kernel does, and its life from start to crash or stop. Next to it sits a client, which
+// knows the virtual addresses by the last announcement it heard.
+type machine struct {
+	lan    *lan
+	addr   netip.Addr
+	noise  *rand.Rand // of what it sends
+	config *Config
+
+	part   int
+	up     bool // its link
+	wakeAt time.Time
+	readAt time.Time
+	socket []Advert // what came while it was stalled
+	arp    *machine // what the client believes
+
+	life  int // counts starts and ends; calls of an earlier life do nothing
+	group *Group
+	end   context.CancelFunc
+	ended chan error // nil while it does not run
+
+	held        bool // the virtual addresses are there
+	burst       int  // number of the announcement whose repetition is pending
+	holdDelay   time.Duration
+	holdError   error
+	role        Role
+	transitions []Transition
+	sent        []sentAdvert
+	lastAdvert  time.Time // of the present mastership
+	announced   int
+}
+
+type sentAdvert struct {
+	at time.Time
+	to netip.Addr
+	p  Packet
+}
+
+func newLAN() *lan { return &lan{start: time.Now()} }
+
+// add puts a machine on the lan; it does not start it.
+func (l *lan) add(c *Config, seed uint64) *machine {
+	n := len(l.machines)
+	m := &machine{lan: l, config: c, up: true, noise: rand.New(rand.NewPCG(seed, uint64(n)))}
+	m.addr = machineAddr(n)
+	l.machines = append(l.machines, m)
+	return m
+}
+
+// machineAddr is the address of the n-th machine.
+func machineAddr(n int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, 100, byte(n + 1)}) }
+
+func (l *lan) note(m *machine, format string, args ...any) {
+	line := fmt.Sprintf("%12s ", time.Since(l.start))
+	if m != nil {
+		line += m.addr.String() + " "
+	}
+	l.trace = append(l.trace, line+fmt.Sprintf(format, args...))
+}
+
+func (l *lan) violation(m *machine, format string, args ...any) {
+	l.note(m, "VIOLATION "+format, args...)
+	l.broken = append(l.broken, l.trace[len(l.trace)-1])
+}
+
+// start gives the machine a new life.
+func (m *machine) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	life := m.life + 1
+	notify := func(t Transition) { m.changed(life, t) }
+	g := newGroup(m.config, &port{m, life}, slog.New(slog.DiscardHandler), notify, m.clock)
+	m.lan.mu.Lock()
+	defer m.lan.mu.Unlock()
+	m.life = life
+	m.group, m.end, m.ended = g, cancel, make(chan error, 1)
+	m.role, m.lastAdvert, m.socket = Init, time.Time{}, nil
+	if !m.config.Source.IsValid() {
+		g.SetSource(m.addr)
+	}
+	g.Track("link", linkVerdict(m.up))
+	m.lan.note(m, "starts")
+	ended := m.ended
+	go func() { ended <- g.Run(ctx) }()
+}
+
+func linkVerdict(up bool) Verdict {
+	if up {
+		return Verdict{}
+	}
+	return Verdict{Fault: "link: eth0 is down"}
+}
+
+// stop ends the life in order and waits for that.
+func (m *machine) stop() error {
+	m.lan.mu.Lock()
+	m.lan.note(m, "is told to stop")
+	m.lan.mu.Unlock()
+	m.end()
+	err := <-m.ended
+	m.lan.mu.Lock()
+	defer m.lan.mu.Unlock()
+	m.life++
+	m.group, m.ended = nil, nil
+	if m.held {
+		m.lan.violation(m, "Run returned before the addresses were released")
+	}
+	return err
+}
+
+// kill ends the life at once. A machine without power loses its addresses; one whose process was killed keeps them.
+func (m *machine) kill(power bool) {
+	m.lan.mu.Lock()
+	m.lan.note(m, "is killed, power %v", power)
+	m.life++
+	m.burst++
+	m.group = nil
+	m.role = Init
+	m.held = m.held && !power
+	m.wakeAt, m.readAt = time.Time{}, time.Time{}
+	m.lan.mu.Unlock()
+	m.end()
+	<-m.ended // what it does on its way out belongs to an earlier life
+	m.ended = nil
+}
+
+// stall freezes the process: its goroutines, and what came for it meanwhile waits in the socket.
+func (m *machine) stall(d time.Duration) {
+	m.lan.mu.Lock()
+	defer m.lan.mu.Unlock()
+	m.lan.note(m, "stalls for %s", d)
+	m.wakeAt = time.Now().Add(d)
+	m.readAt = m.wakeAt.Add(time.Duration(m.noise.Int64N(int64(readerLag))))
+	time.AfterFunc(time.Until(m.readAt), m.readSocket)
+}
+
+// clock is the time as the process sees it: it cannot look while it is stalled.
+func (m *machine) clock() time.Time {
+	for {
+		m.lan.mu.Lock()
+		wait := time.Until(m.wakeAt)
+		m.lan.mu.Unlock()
+		if wait <= 0 {
+			return time.Now()
+		}
+		time.Sleep(wait)
+	}
+}
+
+func (m *machine) readSocket() {
+	m.lan.mu.Lock()
+	defer m.lan.mu.Unlock()
+	if time.Now().Before(m.readAt) || m.group == nil {
+		return
+	}
+	for _, a := range m.socket {
+		m.group.Receive(a)
+	}
+	m.socket = nil
+}
+
+func (m *machine) setLink(up bool) {
+	m.lan.mu.Lock()
+	defer m.lan.mu.Unlock()
+	m.lan.note(m, "link up %v", up)
+	m.up = up
+	if m.group != nil {
+		m.group.Track("link", linkVerdict(up))
+	}
+}
+
+// changed is told of each transition.
+func (m *machine) changed(life int, t Transition) {
+	m.lan.mu.Lock()
+	defer m.lan.mu.Unlock()
+	if life != m.life {
+		return
+	}
+	m.lan.note(m, "%s -> %s, priority %d: %s", t.From, t.To, t.Priority, t.Reason)
+	if t.Reason == "" || t.From != m.role || t.To == m.role {
+		m.lan.violation(m, "transition makes no sense in role %s: %+v", m.role, t)
+	}
+	m.role = t.To
+	if t.To != Master {
+		m.lastAdvert = time.Time{}
+	}
+	m.transitions = append(m.transitions, t)
+}
+
+// transmit carries something from m to everything else in the same part, through loss and delay.
+func (m *machine) transmit(arrive func(*machine)) {
+	l := m.lan
+	for _, other := range l.machines {
+		if other == m || !m.up || m.part != other.part {
+			continue
+		}
+		for copies := l.copies(m.noise); copies > 0; copies-- {
+			delay := wireDelay + time.Duration(m.noise.Int64N(int64(l.delay)+1000))
+			time.AfterFunc(delay, func() {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				arrive(other)
+			})
+		}
+	}
+}
+
+func (l *lan) copies(noise *rand.Rand) int {
+	lost, doubled := noise.Float64(), noise.Float64()
+	switch {
+	case lost < l.loss:
+		return 0
+	case doubled < l.duplicate:
+		return 2
+	}
+	return 1
+}
+
+// arrived puts an advert into the hands of the process, or in its socket while it is stalled.
+func (m *machine) arrived(a Advert) {
+	switch {
+	case m.group == nil || !m.up || !a.To.IsMulticast() && a.To != m.addr:
+	case !time.Now().Before(m.readAt):
+		m.group.Receive(a)
+	case len(m.socket) < socketBuffer:
+		m.socket = append(m.socket, a)
+	}
+}
+
+// A port is the Host of one life of a machine.
+type port struct {
+	m    *machine
+	life int
+}
+
+func (p *port) Send(c *Config, to netip.Addr, packet Packet) error {
+	m, l := p.m, p.m.lan
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.life != m.life {
+		return nil
+	}
+	m.checkAdvert(c, packet)
+	m.sent = append(m.sent, sentAdvert{time.Now(), to, packet})
+	bytes := packet.Marshal(m.addr, to)
+	m.transmit(func(other *machine) {
+		parsed, err := ParsePacket(bytes, m.addr, to)
+		if err != nil {
+			l.violation(other, "cannot parse an advert: %v", err)
+			return
+		}
+		other.arrived(Advert{From: m.addr, To: to, TTL: TTL, Packet: parsed})
+	})
+	return nil
+}
+
+// checkAdvert looks at the gap since the last advert of a master that was not stalled meanwhile.
+func (m *machine) checkAdvert(c *Config, p Packet) {
+	now := time.Now()
+	if p.Priority == PriorityResign {
+		m.lastAdvert = time.Time{}
+		return
+	}
+	gap := now.Sub(m.lastAdvert)
+	if !m.lastAdvert.IsZero() && m.lastAdvert.After(m.wakeAt) && gap > c.AdvertInterval {
+		m.lan.violation(m, "%s between two adverts, interval %s", gap, c.AdvertInterval)
+	}
+	m.lastAdvert = now
+}
+
+func (p *port) Hold(c *Config, on bool) error {
+	m := p.m
+	m.clock()
+	m.lan.mu.Lock()
+	delay := m.holdDelay
+	if !on && p.life == m.life {
+		m.burst++
+	}
+	m.lan.mu.Unlock()
+	time.Sleep(delay)
+	m.clock()
+	m.lan.mu.Lock()
+	defer m.lan.mu.Unlock()
+	if p.life != m.life {
+		return nil
+	}
+	if !on {
+		m.held = false
+		return nil
+	}
+	if m.holdError != nil {
+		return m.holdError
+	}
+	m.held = true
+	return nil
+}
+
+func (p *port) Announce(c *Config) error {
+	m := p.m
+	m.clock()
+	m.lan.mu.Lock()
+	defer m.lan.mu.Unlock()
+	if p.life != m.life {
+		return nil
+	}
+	m.tellClients()
+	m.burst++
+	if burst, life := m.burst, m.life; c.Announce.Delay > 0 {
+		time.AfterFunc(c.Announce.Delay, func() { m.repeat(life, burst) })
+	}
+	return nil
+}
+
+// repeat is the second burst. A stalled process makes it when it wakes.
+func (m *machine) repeat(life, burst int) {
+	m.clock()
+	m.lan.mu.Lock()
+	defer m.lan.mu.Unlock()
+	if m.life == life && m.burst == burst {
+		m.tellClients()
+	}
+}
+
+func (m *machine) tellClients() {
+	m.announced++
+	m.lan.note(m, "announces")
+	if !m.held {
+		m.lan.violation(m, "announces what it does not hold")
+	}
+	if !m.up {
+		return
+	}
+	m.arp = m
+	m.transmit(func(other *machine) { other.arp = m })
+}

@@ -1,0 +1,345 @@
+package vrrp
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	seedFlag  = flag.Uint64("seed", 0, "run the simulation with this seed only, and print its trace")
+	seedsFlag = flag.Uint64("seeds", 1000, "how many seeds the simulation runs; a tenth with -short")
+)
+
+// TestSimulation lets 2 to 5 routers of random configurations live through random disturbances, and looks whether they come to rest as
+// they should. A seed that fails is printed with its trace; -seed runs it alone.
+func TestSimulation(t *testing.T) {
+	first, last := uint64(1), *seedsFlag
+	if testing.Short() {
+		last /= 10
+	}
+	if *seedFlag != 0 {
+		first, last = *seedFlag, *seedFlag
+	}
+	for seed := first; seed <= last; seed++ {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
+		})
+	}
+}
+
+// A world is one run of the simulation.
+type world struct {
+	*lan
+	*rand.Rand
+	slowest time.Duration // longest interval
+	down    time.Duration // longest time that a backup may wait for an advert
+	clean   bool          // nothing was lost since the clients were right
+}
+
+func simulate(t *testing.T, seed uint64) {
+	w := &world{lan: newLAN(), Rand: rand.New(rand.NewPCG(seed, 0))}
+	w.build(seed)
+	w.disturb(anything)
+	w.calm()
+	w.settle("after the disturbances")
+	w.unite()
+	w.settle("as one part")
+	w.believe()
+	w.disturb(machinesOnly)
+	w.calm()
+	w.settle("after trouble on the machines")
+	w.divide()
+	w.settle("after a clean partition")
+	w.unite()
+	w.settle("after it healed")
+	w.finish()
+	if len(w.broken) > 0 || *seedFlag != 0 {
+		t.Logf("seed %d:\n%s", seed, strings.Join(w.trace, "\n"))
+	}
+	if len(w.broken) > 0 {
+		t.Errorf("seed %d, run it again with: go test ./vrrp -run TestSimulation -seed %d\n%s", seed, seed, strings.Join(w.broken, "\n"))
+	}
+}
+
+// build makes the machines, starts them one after the other, and draws what the network is like.
+func (w *world) build(seed uint64) {
+	n := 2 + w.IntN(4)
+	version, unicast := V3, w.IntN(4) == 0
+	if w.IntN(4) == 0 {
+		version = V2
+	}
+	base := w.interval(version)
+	for i := range n {
+		c := w.config(i, n, version, base, unicast)
+		w.slowest = max(w.slowest, c.AdvertInterval)
+		m := w.add(c, seed)
+		m.holdDelay = time.Duration(w.Int64N(int64(base)))
+		w.note(m, "priority %d interval %s version %d nopreempt %v unicast %v hold %s", c.Priority, c.AdvertInterval, version, c.NoPreempt, unicast, m.holdDelay)
+	}
+	if w.IntN(8) == 0 {
+		w.machines[0].config.Priority, w.machines[0].config.NoPreempt = PriorityOwner, false
+	}
+	w.down = 4 * w.slowest
+	if version == V2 {
+		w.down = 3*w.slowest + time.Second
+	}
+	for _, m := range w.machines {
+		m.start()
+		time.Sleep(w.upTo(w.slowest))
+	}
+}
+
+func (w *world) interval(v Version) time.Duration {
+	if v == V2 {
+		return time.Duration(1+w.IntN(2)) * time.Second
+	}
+	all := []time.Duration{10, 20, 50, 100, 250, 1000}
+	return all[w.IntN(len(all))] * time.Millisecond
+}
+
+func (w *world) config(i, n int, v Version, base time.Duration, unicast bool) *Config {
+	c := &Config{
+		Name: fmt.Sprint("r", i), Interface: "eth0", VRID: 51, Version: v,
+		Priority: uint8(1 + w.IntN(254)), AdvertInterval: base, NoPreempt: w.IntN(4) == 0,
+		Addresses: []Address{{Prefix: netip.MustParsePrefix("192.0.2.10/24")}},
+		Announce:  Announce{Repeat: 1, Delay: w.upTo(5 * base)},
+	}
+	if w.IntN(3) == 0 {
+		c.Priority = []uint8{1, 100, 101, 254}[w.IntN(4)] // equal and extreme ones
+	}
+	if v == V3 && base <= 100*time.Millisecond && w.IntN(3) == 0 {
+		c.AdvertInterval *= time.Duration(1 + w.IntN(10))
+	}
+	for peer := range n {
+		if unicast && peer != i {
+			c.Peers = append(c.Peers, machineAddr(peer))
+		}
+	}
+	return c
+}
+
+// upTo draws a duration below d.
+func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.Int64N(int64(d))) }
+
+// What disturb may do: anything, or what leaves the network alone.
+const (
+	machinesOnly = 6
+	anything     = 9
+)
+
+// disturb does bad things for a while; the first so many kinds of them.
+func (w *world) disturb(kinds int) {
+	for range 6 + w.IntN(10) {
+		time.Sleep(w.upTo(5 * w.slowest))
+		m := w.machines[w.IntN(len(w.machines))]
+		switch w.IntN(kinds) {
+		case 0:
+			m.stall(w.upTo(8 * w.slowest))
+		case 1:
+			m.stall(w.upTo(8 * w.slowest))
+			time.Sleep(w.upTo(w.slowest))
+			w.toggle(m)
+		case 2, 3:
+			w.toggle(m)
+		case 4:
+			m.setLink(!m.up)
+		case 5:
+			w.reload(m)
+		case machinesOnly:
+			w.weather(0.4*w.Float64(), 0.3*w.Float64(), w.upTo(w.slowest))
+		case machinesOnly + 1:
+			w.divide()
+		case machinesOnly + 2:
+			w.unite()
+		}
+	}
+}
+
+func (w *world) weather(loss, duplicate float64, delay time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.note(nil, "loss %.2f, duplicates %.2f, delay %s", loss, duplicate, delay)
+	w.loss, w.duplicate, w.delay = loss, duplicate, delay
+}
+
+// divide splits the lan in two at random; one may be empty.
+func (w *world) divide() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.machines {
+		m.part = w.IntN(2)
+		w.note(m, "is in part %d", m.part)
+	}
+}
+
+func (w *world) unite() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.note(nil, "one part")
+	for _, m := range w.machines {
+		m.part = 0
+	}
+}
+
+// toggle ends the life of a machine in one of three ways, or gives it a new one.
+func (w *world) toggle(m *machine) {
+	switch how := w.IntN(3); {
+	case m.ended == nil:
+		m.start()
+	case how == 0:
+		_ = m.stop() // an error would be a violation already
+	default:
+		m.kill(how == 1)
+	}
+}
+
+// reload changes what may change while a router runs.
+func (w *world) reload(m *machine) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := *m.config
+	if c.Priority != PriorityOwner {
+		c.Priority, c.NoPreempt = uint8(1+w.IntN(254)), w.IntN(4) == 0
+	}
+	m.config = &c
+	w.note(m, "reloads: priority %d nopreempt %v", c.Priority, c.NoPreempt)
+	if m.group != nil {
+		m.group.Configure(&c)
+	}
+}
+
+// calm ends all disturbances; the parts, and at times a machine without power, stay as they are.
+func (w *world) calm() {
+	w.weather(0, 0, 0)
+	for _, m := range w.machines {
+		if !m.up {
+			m.setLink(true)
+		}
+		if m.ended == nil && (m.held || w.IntN(4) > 0) {
+			m.start()
+		}
+	}
+	for _, m := range w.machines {
+		time.Sleep(time.Until(m.readAt))
+	}
+}
+
+// settle gives the machines the time they may need, and then looks at them for a while: each part has exactly one master and nothing
+// changes.
+func (w *world) settle(when string) {
+	w.mu.Lock()
+	w.note(nil, "settling %s", when)
+	w.mu.Unlock()
+	time.Sleep(3*w.down + announcePause)
+	w.mu.Lock()
+	w.check(when)
+	before := w.countTransitions()
+	for _, m := range w.machines {
+		m.sent = nil
+	}
+	w.mu.Unlock()
+	time.Sleep(10 * w.slowest)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.check(when + ", at rest")
+	if n := w.countTransitions() - before; n > 0 {
+		w.violation(nil, "%s: %d transitions at rest", when, n)
+	}
+	w.checkCadence(when)
+}
+
+func (w *world) countTransitions() int {
+	n := 0
+	for _, m := range w.machines {
+		n += len(m.transitions)
+	}
+	return n
+}
+
+// check looks at the parts one by one.
+func (w *world) check(when string) {
+	for part := range 2 {
+		var masters, alive []*machine
+		for _, m := range w.machines {
+			if m.part != part || m.group == nil {
+				continue
+			}
+			alive = append(alive, m)
+			if m.role == Master {
+				masters = append(masters, m)
+			}
+		}
+		if len(alive) == 0 {
+			continue
+		}
+		if len(masters) != 1 {
+			w.violation(nil, "%s: part %d has %d masters", when, part, len(masters))
+			continue
+		}
+		w.checkPart(when, masters[0], alive)
+	}
+}
+
+func (w *world) checkPart(when string, master *machine, alive []*machine) {
+	for _, m := range alive {
+		s := m.group.Status()
+		if s.Role != m.role || s.Master != master.addr {
+			w.violation(m, "%s: status says role %s, master %s; want %s, %s", when, s.Role, s.Master, m.role, master.addr)
+		}
+		if m.held != (m == master) || s.Held != m.held {
+			w.violation(m, "%s: holds addresses %v, status says %v, role %s", when, m.held, s.Held, m.role)
+		}
+	}
+	for _, m := range w.machines {
+		if w.clean && m.part == master.part && m.arp != master {
+			w.violation(m, "%s: the client beside it believes in another machine than the master %s", when, master.addr)
+		}
+	}
+}
+
+// checkCadence counts the adverts of the last ten longest intervals.
+func (w *world) checkCadence(when string) {
+	for _, m := range w.machines {
+		want := 0
+		if m.group != nil && m.role == Master {
+			want = int(10*w.slowest/m.config.AdvertInterval) * len(m.config.Destinations())
+		}
+		got, slack := len(m.sent), len(m.config.Destinations()) // the time looked at begins anywhere between two adverts
+		if got < want-slack || got > want+slack || (want == 0 && got > 0) {
+			w.violation(m, "%s: %d adverts at rest, want %d", when, got, want)
+		}
+	}
+}
+
+// believe makes every client right; from here on they have to stay so.
+func (w *world) believe() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clean = true
+	for _, client := range w.machines {
+		for _, m := range w.machines {
+			if m.role == Master && m.part == client.part {
+				client.arp = m
+			}
+		}
+	}
+}
+
+// finish stops all in order.
+func (w *world) finish() {
+	for _, m := range w.machines {
+		if m.ended == nil {
+			continue
+		}
+		if err := m.stop(); err != nil {
+			w.violation(m, "Run: %v", err)
+		}
+	}
+}
