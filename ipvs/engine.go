@@ -1,6 +1,7 @@
 package ipvs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,13 +61,12 @@ type inbox struct {
 	configured bool
 	wanted     []VirtualServer
 	verdicts   Health
+	refresh    time.Duration // 0: as before
 }
 
 // NewEngine returns an Engine that does nothing before Run, and Run nothing to the kernel before the first Configure.
 func NewEngine(k Kernel, log *slog.Logger, o Options) *Engine {
-	if o.Refresh <= 0 {
-		o.Refresh = RefreshDefault
-	}
+	o.Refresh = cmp.Or(max(o.Refresh, 0), RefreshDefault)
 	return &Engine{
 		kernel:   k,
 		log:      log,
@@ -95,6 +95,14 @@ func (e *Engine) Configure(vs []VirtualServer) {
 func (e *Engine) SetHealth(id ServerID, v Verdict) {
 	e.mu.Lock()
 	e.inbox.verdicts[id] = v
+	e.mu.Unlock()
+	e.wake()
+}
+
+// SetRefresh says how often the kernel's table is read from now on; 0 or less is RefreshDefault.
+func (e *Engine) SetRefresh(every time.Duration) {
+	e.mu.Lock()
+	e.inbox.refresh = cmp.Or(max(every, 0), RefreshDefault)
 	e.mu.Unlock()
 	e.wake()
 }

@@ -83,6 +83,12 @@ func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
 // when it wants to be called again at the latest.
 func (r *reconciler) step(now time.Time, in inbox) time.Time {
 	r.observe(in.verdicts)
+	if in.refresh > 0 && in.refresh != r.refresh {
+		r.refresh = in.refresh
+		if next := now.Add(in.refresh); next.Before(r.nextRead) {
+			r.nextRead = next
+		}
+	}
 	if in.configured {
 		r.configure(now, in.wanted)
 	}

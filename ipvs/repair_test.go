@@ -328,3 +328,16 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+func TestReadIntervalChangesWhileRunning(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, newMapKernel(), Options{Refresh: time.Hour}, shop())
+		b.did(shopAdded...)
+		b.kernel.change(func(t Table) { clear(t) })
+		b.sleep(time.Minute)
+		b.did() // not read yet
+		b.SetRefresh(time.Second)
+		b.sleep(time.Second)
+		b.did(shopAdded...)
+	})
+}

@@ -206,6 +206,7 @@ func (d *daemon) adopt(config *conf.Config) {
 	d.config, d.loadedAt = config, time.Now()
 	d.loads++
 	d.mu.Unlock()
+	d.engine.SetRefresh(config.Global.Refresh)
 	d.engine.SetFlush(config.Global.FlushOnStop)
 	d.engine.Configure(config.Services)
 	d.route.Configure(config)
