@@ -112,12 +112,17 @@ func (d *duel) passed(what string, since time.Time, most change) {
 	}
 }
 
-// silence returns the time from the last advert of from to the first of to, both after since, as the wire saw them.
+// silence waits for the first advert of to, and returns the time from the last advert of from to it. Both are after since.
 func (d *duel) silence(from, to *speaker, since time.Time) time.Duration {
 	d.t.Helper()
-	own, next := d.capture.AdvertsFrom(from.port, since), d.capture.AdvertsFrom(to.port, since)
-	if len(own) == 0 || len(next) == 0 {
-		d.t.Fatalf("captured %d adverts of %s and %d of %s since %s, want some of both", len(own), from, len(next), to, clock(since))
+	var next []netns.Advert
+	d.WaitFor(startup, "an advert of "+to.String(), func() bool {
+		next = d.capture.AdvertsFrom(to.port, since)
+		return len(next) > 0
+	})
+	own := d.capture.AdvertsFrom(from.port, since)
+	if len(own) == 0 {
+		d.t.Fatalf("captured no advert of %s since %s", from, clock(since))
 	}
 	return next[0].At.Sub(own[len(own)-1].At)
 }

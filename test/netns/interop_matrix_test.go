@@ -61,6 +61,7 @@ func matrix() []cell {
 }
 
 func TestPairHasExactlyOneMaster(t *testing.T) {
+	t.Parallel()
 	for _, c := range matrix() {
 		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
@@ -103,9 +104,17 @@ func (l life) elect(worseFirst bool) {
 	began := time.Now()
 	second.start()
 	l.WaitFor(startup, second.String()+" to listen", second.backup)
+	l.heard(first)
 	l.settled(l.better, startup+second.down(first.interval))
 	l.passed("second starts", began, change{nobody: margin, both: overlap})
 	l.peace(l.better)
+}
+
+// heard waits for one advert of s. Until then a backup counts with its own interval, and takes over from a slower master.
+func (l life) heard(s *speaker) {
+	l.t.Helper()
+	since := time.Now()
+	l.WaitFor(startup, "an advert of "+s.String(), func() bool { return len(l.capture.AdvertsFrom(s.port, since)) > 0 })
 }
 
 // resign stops the master in order: it says so with priority 0, and the backup waits for its skew only.
@@ -142,7 +151,7 @@ func (l life) pull() {
 	began := time.Now()
 	since := began.Add(-2 * l.better.interval) // the last advert before the pull is where the backup counts from
 	l.better.port.Cut()
-	l.takenOver("cable pulled", began, since)
+	l.takenOver("cable pulled", since)
 	l.settled(l.worse, margin)
 	l.passed("cable pulled", began, change{nobody: l.worse.down(l.better.interval) + margin, both: overlap})
 	l.peace(l.worse)
@@ -150,12 +159,10 @@ func (l life) pull() {
 
 // takenOver waits until the worse one speaks for the better one, and demands that it did so when the protocol says, counted from the
 // last advert of the better one.
-func (l life) takenOver(what string, began, since time.Time) {
+func (l life) takenOver(what string, since time.Time) {
 	l.t.Helper()
 	down := l.worse.down(l.better.interval)
-	l.WaitFor(down+time.Second, l.worse.String()+" to take over", func() bool {
-		return l.worse.holds() && len(l.capture.AdvertsFrom(l.worse.port, began)) > 0
-	})
+	l.WaitFor(down+time.Second, l.worse.String()+" to take over", l.worse.holds)
 	gap := l.silence(l.better, l.worse, since)
 	l.t.Logf("%-28s silence of %.1f ms, the protocol says %.1f ms", what, ms(gap), ms(down))
 	if gap < down-time.Millisecond || gap > down+margin {
@@ -176,13 +183,13 @@ func (l life) plugIn() {
 // crash kills the master's processes. Its kernel keeps the address, so only the wire is judged.
 func (l life) crash() {
 	l.t.Helper()
-	began := time.Now()
-	since := began.Add(-2 * l.better.interval)
+	since := time.Now().Add(-2 * l.better.interval)
 	l.better.node.Crash()
-	l.takenOver("kill -9", began, since)
+	l.takenOver("kill -9", since)
 }
 
 func TestBackupWithoutPreemptionStaysBackup(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, better, worse string }{
 		{"govrrpd waits for keepalived", govrrpd, keepalived},
 		{"keepalived waits for govrrpd", keepalived, govrrpd},
@@ -208,6 +215,7 @@ func TestBackupWithoutPreemptionStaysBackup(t *testing.T) {
 }
 
 func TestEqualPriorityIsDecidedByAddress(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, higher, lower string }{
 		{"govrrpd has the higher address", govrrpd, keepalived},
 		{"keepalived has the higher address", keepalived, govrrpd},
@@ -232,6 +240,7 @@ func TestEqualPriorityIsDecidedByAddress(t *testing.T) {
 }
 
 func TestEqualPriorityLeavesTheMasterInOffice(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, master, backup string }{
 		{"govrrpd is master", govrrpd, keepalived},
 		{"keepalived is master", keepalived, govrrpd},

@@ -30,6 +30,7 @@ type Node struct {
 	tasks   chan func()
 	ended   chan struct{} // closed when the thread has ended
 	procs   []*Process
+	cables  map[string]*netlink.LinkAttrs // by interface; those whose index and hardware address somebody asked for
 	closers []func()
 }
 
@@ -38,7 +39,7 @@ func (w *World) Node(name string) *Node {
 	w.t.Helper()
 	n := &Node{
 		Name: name, Namespace: w.prefix + "-" + name, w: w, ns: netns.None(),
-		tasks: make(chan func()), ended: make(chan struct{}),
+		tasks: make(chan func()), ended: make(chan struct{}), cables: map[string]*netlink.LinkAttrs{},
 	}
 	made := make(chan error)
 	go n.live(made)
@@ -100,7 +101,7 @@ func (n *Node) close() error {
 	for _, c := range n.closers {
 		c()
 	}
-	errs := []error{n.killAll()}
+	errs := []error{killAllIn(n.ns)}
 	for _, p := range n.procs {
 		<-p.ended
 	}
@@ -110,16 +111,23 @@ func (n *Node) close() error {
 }
 
 // Crash kills every process on the node, as a fault of the machine would. The kernel stays: addresses and routes are left as they
-// are, and so is the carrier.
+// are, and so is the carrier. All are stopped first, because a child that sees its parent die may have last words.
 func (n *Node) Crash() {
 	n.w.t.Helper()
-	n.w.must(n.killAll(), "%s: crash", n.Name)
+	pids, err := processesIn(n.ns)
+	n.w.must(err, "%s: processes", n.Name)
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
+			n.w.t.Fatalf("%s: stop process %d: %v", n.Name, pid, err)
+		}
+	}
+	n.w.must(killAllIn(n.ns), "%s: crash", n.Name)
 }
 
-// killAll ends every process in the namespace, which we made: also those that outlive the one we started.
-func (n *Node) killAll() error {
+// killAllIn ends every process in a namespace that we made: also those that outlive the one we started.
+func killAllIn(ns netns.NsHandle) error {
 	for range 10 { // a process may be forking while we look
-		pids, err := n.processes()
+		pids, err := processesIn(ns)
 		if err != nil || len(pids) == 0 {
 			return err
 		}
@@ -133,10 +141,10 @@ func (n *Node) killAll() error {
 	return nil
 }
 
-// processes returns the processes of which the main thread is in the namespace, but for ourselves and the dead.
-func (n *Node) processes() ([]int, error) {
+// processesIn returns the processes of which the main thread is in the namespace, but for ourselves and the dead.
+func processesIn(ns netns.NsHandle) ([]int, error) {
 	var want unix.Stat_t
-	if err := unix.Fstat(int(n.ns), &want); err != nil {
+	if err := unix.Fstat(int(ns), &want); err != nil {
 		return nil, err
 	}
 	folders, err := filepath.Glob("/proc/[0-9]*")
@@ -233,12 +241,21 @@ func (n *Node) Has(addr netip.Addr) bool {
 }
 
 // MAC returns the hardware address of an interface.
-func (n *Node) MAC(link string) net.HardwareAddr { return n.link(link).Attrs().HardwareAddr }
+func (n *Node) MAC(link string) net.HardwareAddr { return n.attached(link).HardwareAddr }
+
+// attached returns an interface as it was when its cable was laid; what is asked often must not cost the tested ones much time.
+func (n *Node) attached(link string) *netlink.LinkAttrs {
+	n.w.t.Helper()
+	if n.cables[link] == nil {
+		n.cables[link] = n.link(link).Attrs()
+	}
+	return n.cables[link]
+}
 
 // Neighbor returns the hardware address that the node would send to for addr on link; nil when it would have to ask first.
 func (n *Node) Neighbor(link string, addr netip.Addr) net.HardwareAddr {
 	n.w.t.Helper()
-	list, err := n.nl.NeighList(n.link(link).Attrs().Index, netlink.FAMILY_V4)
+	list, err := n.nl.NeighList(n.attached(link).Index, netlink.FAMILY_V4)
 	n.w.must(err, "%s: neighbours", n.Name)
 	const usable = netlink.NUD_REACHABLE | netlink.NUD_STALE | netlink.NUD_DELAY | netlink.NUD_PROBE | netlink.NUD_PERMANENT
 	for _, e := range list {

@@ -1,0 +1,65 @@
+// Command bench measures govrrpd side by side with keepalived, in one run on one machine: compare figures within a run only.
+//
+//	bench [-o bench.json] [-runs 10] [-tables 3]
+//
+// It prints a table `metric, govrrpd, keepalived, ratio`, writes the same with every single figure as JSON, and ends with status 1 when
+// govrrpd misses a target. The runs of the daemons take turns, so that a slow moment of the machine hits both.
+//
+//	failover.go   namespaces of this kernel: the cable of the master is pulled, a client pings
+//	tables.go     a kernel with IPVS (bin/lab runs this program again, inside): a big IPVS table is programmed
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	met, err := run(ctx, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+	}
+	if err != nil || !met {
+		os.Exit(1)
+	}
+}
+
+// options are what the command line says.
+type options struct {
+	out    string
+	runs   int  // of each kind of failover
+	tables int  // of each way to program a table
+	inside bool // we are in the lab: measure tables, print the figures as JSON
+}
+
+func run(ctx context.Context, args []string) (met bool, err error) {
+	var o options
+	fs := flag.NewFlagSet("bench", flag.ExitOnError)
+	fs.StringVar(&o.out, "o", "bench.json", "file for the figures")
+	fs.IntVar(&o.runs, "runs", 10, "failovers of each kind and daemon")
+	fs.IntVar(&o.tables, "tables", 3, "tables that each program fills")
+	fs.BoolVar(&o.inside, "inside", false, "what bench tells itself in the lab")
+	_ = fs.Parse(args) // ExitOnError
+	if o.inside {
+		return true, insideLab(ctx, o.tables)
+	}
+	var metrics []Metric
+	for _, measure := range []func(context.Context, options) ([]Metric, error){measureFailover, measureTables} {
+		m, err := measure(ctx, o)
+		if err != nil {
+			return false, err
+		}
+		metrics = append(metrics, m...)
+	}
+	if err := writeJSON(o.out, metrics); err != nil {
+		return false, err
+	}
+	fmt.Print(format(metrics))
+	return allMet(metrics), nil
+}
