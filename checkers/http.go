@@ -129,6 +129,14 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// why is the function of that name for what was read from m: an answer that was cut makes no sense, but that is not its fault.
+func (m *meter) why(ctx context.Context, err error) error {
+	if m.left <= 0 {
+		return errTooLong
+	}
+	return why(ctx, err)
+}
+
 // request returns the request to send. Package http refuses what would break the header, such as a line feed in the host.
 func (c HTTP) request() (*http.Request, error) {
 	path := cmp.Or(c.Path, "/")
@@ -219,7 +227,7 @@ func (c HTTP) read(ctx context.Context, req *http.Request, wire *meter, conn io.
 	wire.left = maxHeader
 	res, err := readResponse(bufio.NewReader(conn), req)
 	if err != nil {
-		return fmt.Errorf("read header: %w", why(ctx, err))
+		return fmt.Errorf("read header: %w", wire.why(ctx, err))
 	}
 	defer res.Body.Close()
 	if !c.good(res.StatusCode) {
@@ -228,7 +236,7 @@ func (c HTTP) read(ctx context.Context, req *http.Request, wire *meter, conn io.
 	wire.left = maxBodyWire
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
 	if err != nil {
-		return fmt.Errorf("read body: %w", why(ctx, err))
+		return fmt.Errorf("read body: %w", wire.why(ctx, err))
 	}
 	return c.judge(body)
 }

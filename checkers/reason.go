@@ -3,7 +3,6 @@ package checkers
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -57,13 +56,13 @@ func plain(err error) error {
 	if errors.As(err, &op) {
 		err = op.Err
 	}
-	var host x509.HostnameError
-	if errors.As(err, &host) {
-		return untrusted(err)
+	who := ""
+	if op != nil && op.Op == "remote error" { // how crypto/tls passes on an alert
+		who = "the server refused: "
 	}
 	text := err.Error()
-	for _, prefix := range []string{"net/http: ", "http: ", "tls: ", "x509: "} {
+	for _, prefix := range []string{"http: ", "tls: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
-	return errors.New(text)
+	return errors.New(who + text)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -202,8 +203,14 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// line returns the last line that is not empty, fit for a log.
+// line returns the last line that is not empty, fit for a log and a terminal: without control characters.
 func (t *tail) line() string {
 	text := strings.TrimSpace(strings.ToValidUTF8(string(t.buf), ""))
-	return text[strings.LastIndexByte(text, '\n')+1:]
+	last := text[strings.LastIndexByte(text, '\n')+1:]
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, last)
 }

@@ -1,0 +1,419 @@
+package checkers
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// page serves what the tests of judgement ask for.
+func page(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/":
+		fmt.Fprint(w, "state: OK\nversion 1.2\n")
+	case "/query":
+		fmt.Fprint(w, r.URL.RawQuery)
+	case "/moved":
+		http.Redirect(w, r, "/", http.StatusFound)
+	case "/down":
+		http.Error(w, "maintenance", http.StatusServiceUnavailable)
+	case "/chunked":
+		w.(http.Flusher).Flush()
+		fmt.Fprint(w, "O")
+		w.(http.Flusher).Flush()
+		fmt.Fprint(w, "K")
+	case "/hints":
+		w.WriteHeader(http.StatusEarlyHints)
+		fmt.Fprint(w, "OK")
+	case "/empty":
+		w.WriteHeader(http.StatusNoContent)
+	case "/big":
+		w.Write(bytes.Repeat([]byte("x"), maxBody-2))
+		fmt.Fprint(w, "OK and beyond")
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func addrOf(s *httptest.Server) netip.AddrPort {
+	return netip.MustParseAddrPort(s.Listener.Addr().String())
+}
+
+func TestHTTPJudgesTheAnswer(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(page))
+	defer srv.Close()
+	tests := []struct {
+		name string
+		ask  HTTP
+		want string
+	}{
+		{"the zero value wants 2xx of /", HTTP{}, ""},
+		{"status 503", HTTP{Path: "/down"}, "status 503, want 200-299"},
+		{"status 404 that is wanted", HTTP{Path: "/none", Status: []StatusRange{{200, 204}, {404, 404}}}, ""},
+		{"none of several statuses", HTTP{Path: "/down", Status: []StatusRange{{200, 204}, {404, 404}}}, "status 503, want 200-204 or 404"},
+		{"a redirect is not followed", HTTP{Path: "/moved"}, "status 302, want 200-299"},
+		{"a redirect can be what is wanted", HTTP{Path: "/moved", Status: []StatusRange{{300, 399}}}, ""},
+		{"text that is there", HTTP{Contains: "OK"}, ""},
+		{"text that is not", HTTP{Contains: `"up"`}, `body does not contain "\"up\""`},
+		{"an expression that matches", HTTP{Match: `version \d+\.\d+`}, ""},
+		{"an expression that does not", HTTP{Match: `^version`}, `body does not match "^version"`},
+		{"a status comes before the body", HTTP{Path: "/down", Contains: "OK"}, "status 503, want 200-299"},
+		{"a query is sent", HTTP{Path: "/query?a=1&b=%20", Contains: "a=1&b=%20"}, ""},
+		{"a body in chunks is put together", HTTP{Path: "/chunked", Contains: "OK"}, ""},
+		{"early hints are not the answer", HTTP{Path: "/hints", Contains: "OK"}, ""},
+		{"an empty answer is an answer", HTTP{Path: "/empty"}, ""},
+		{"the end of 64 KiB is looked at", HTTP{Path: "/big", Contains: "OK"}, ""},
+		{"and nothing after it", HTTP{Path: "/big", Contains: "beyond"}, `body does not contain "beyond"`},
+		{"an expression that does not compile", HTTP{Match: "("}, "match: error parsing regexp: …"},
+		{"a path that is none", HTTP{Path: "http://elsewhere/"}, `path "http://elsewhere/" is not one: want, for example, /healthz`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.ask.Addr = addrOf(srv)
+			wantError(t, probeFor(t, tt.ask, 5*time.Second), tt.want)
+		})
+	}
+}
+
+func TestHTTPRequestIsPlainAndSigned(t *testing.T) {
+	seen := make(chan *http.Request, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r }))
+	defer srv.Close()
+	for host, want := range map[string]string{"": addrOf(srv).String(), "www.example.net": "www.example.net"} {
+		wantError(t, probeFor(t, HTTP{Addr: addrOf(srv), Host: host, Path: "/a%2fb?c=d"}, 5*time.Second), "")
+		r := <-seen
+		if r.Host != want {
+			t.Errorf("Host is %q, want %q", r.Host, want)
+		}
+		if r.Method != "GET" || r.RequestURI != "/a%2fb?c=d" || r.Proto != "HTTP/1.1" || !r.Close {
+			t.Errorf("the request is %s %s %s, close %t", r.Method, r.RequestURI, r.Proto, r.Close)
+		}
+		if agent := r.Header.Get("User-Agent"); !strings.HasPrefix(agent, "govrrpd") {
+			t.Errorf("User-Agent is %q", agent)
+		}
+	}
+}
+
+func TestHTTPHostOfAnAddressLeavesOutTheUsualPort(t *testing.T) {
+	for _, tt := range []struct {
+		addr string
+		tls  bool
+		want string
+	}{
+		{"10.0.0.11:80", false, "10.0.0.11"},
+		{"10.0.0.11:443", true, "10.0.0.11"},
+		{"10.0.0.11:443", false, "10.0.0.11:443"},
+		{"10.0.0.11:8080", false, "10.0.0.11:8080"},
+		{"[2001:db8::1]:80", false, "[2001:db8::1]"},
+		{"[2001:db8::1]:8080", false, "[2001:db8::1]:8080"},
+	} {
+		if got := (HTTP{Addr: netip.MustParseAddrPort(tt.addr), TLS: tt.tls}).authority(); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.addr, got, tt.want)
+		}
+	}
+}
+
+func TestHTTPServerNameIsTheHostWithoutPort(t *testing.T) {
+	addr := netip.MustParseAddrPort("10.0.0.11:8443")
+	for host, want := range map[string]string{
+		"": "10.0.0.11", "www.example.net": "www.example.net", "www.example.net:8443": "www.example.net",
+		"[2001:db8::1]:8443": "2001:db8::1", "[2001:db8::1]": "2001:db8::1",
+	} {
+		if got := (HTTP{Addr: addr, Host: host}).serverName(); got != want {
+			t.Errorf("host %q: server name %q, want %q", host, got, want)
+		}
+	}
+}
+
+func TestHTTPValidateSaysWhatToWrite(t *testing.T) {
+	good := HTTP{Addr: netip.MustParseAddrPort("10.0.0.11:80")}
+	tests := []struct {
+		name   string
+		change func(*HTTP)
+		want   string
+	}{
+		{"good", func(*HTTP) {}, ""},
+		{"no address", func(c *HTTP) { c.Addr = netip.AddrPort{} }, "no address"},
+		{"path without slash", func(c *HTTP) { c.Path = "healthz" }, `path "healthz" is not one`},
+		{"path with a space", func(c *HTTP) { c.Path = "/a\nb" }, "is not one: want, for example, /healthz"},
+		{"host with a line feed", func(c *HTTP) { c.Host = "a\r\nX: y" }, "is not a name"},
+		{"host with a path", func(c *HTTP) { c.Host = "a/b" }, "is not a name"},
+		{"status out of range", func(c *HTTP) { c.Status = []StatusRange{{200, 600}} }, "status 200-600 is not a range within 100-599"},
+		{"status backwards", func(c *HTTP) { c.Status = []StatusRange{{299, 200}} }, "want, for example, 200-299 or 404"},
+		{"bad expression", func(c *HTTP) { c.Match = "a(?=b)" }, "not a regular expression that RE2 knows"},
+		{"certificate options without TLS", func(c *HTTP) { c.CAFile = "/ca.pem" }, "for https"},
+		{"two opinions on trust", func(c *HTTP) { c.TLS, c.CAFile, c.InsecureSkipVerify = true, "/ca.pem", true }, "contradict"},
+	}
+	for _, tt := range tests {
+		c := good
+		tt.change(&c)
+		err := c.Validate()
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// writePEM writes a certificate to a file of the test's and returns its name.
+func writePEM(t *testing.T, der []byte) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// certificate returns one for 127.0.0.1 that signs itself and expired as long ago as age says.
+func certificate(t *testing.T, age time.Duration) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		NotBefore:             time.Now().Add(-age - time.Hour),
+		NotAfter:              time.Now().Add(-age),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// tlsServer serves page over TLS without telling of failed handshakes.
+func tlsServer(t *testing.T, config *tls.Config) *httptest.Server {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(page))
+	srv.TLS = config
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func TestHTTPSVerifiesTheServer(t *testing.T) {
+	srv := tlsServer(t, nil) // its certificate is for 127.0.0.1 and example.com
+	ca, addr := writePEM(t, srv.Certificate().Raw), addrOf(srv)
+	old := certificate(t, 24*time.Hour)
+	expired := tlsServer(t, &tls.Config{Certificates: []tls.Certificate{old}})
+	picky := tlsServer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12})
+	plain := httptest.NewServer(http.HandlerFunc(page))
+	defer plain.Close()
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, []byte("no certificate\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	with := func(addr netip.AddrPort) string { return "TLS with " + addr.String() + ": " }
+	tests := []struct {
+		name string
+		ask  HTTP
+		want string
+	}{
+		{"trusted, by address", HTTP{Addr: addr, CAFile: ca, Contains: "OK"}, ""},
+		{"trusted, by name", HTTP{Addr: addr, CAFile: ca, Host: "example.com:8443"}, ""},
+		{"trusted, but not for this name", HTTP{Addr: addr, CAFile: ca, Host: "www.example.net"},
+			with(addr) + "certificate not trusted: certificate is valid for example.com, *.example.com, not www.example.net"},
+		{"unknown to the system", HTTP{Addr: addr}, with(addr) + "certificate not trusted: certificate signed by unknown authority…"},
+		{"not verified on request", HTTP{Addr: addr, InsecureSkipVerify: true, Host: "www.example.net"}, ""},
+		{"expired", HTTP{Addr: addrOf(expired), CAFile: writePEM(t, old.Certificate[0])},
+			with(addrOf(expired)) + "certificate not trusted: certificate has expired or is not yet valid: …"},
+		{"not TLS at all", HTTP{Addr: addrOf(plain)}, with(addrOf(plain)) + "first record does not look like a TLS handshake"},
+		{"the server wants a certificate", HTTP{Addr: addrOf(picky), InsecureSkipVerify: true}, with(addrOf(picky)) + "the server refused: handshake failure"},
+		{"no CA file", HTTP{Addr: addr, CAFile: "/nonexistent/ca.pem"}, "CA file: open /nonexistent/ca.pem: no such file or directory"},
+		{"an empty CA file", HTTP{Addr: addr, CAFile: empty}, "CA file " + empty + ": no certificate in it, want PEM"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.ask.TLS = true
+			wantError(t, probeFor(t, tt.ask, 5*time.Second), tt.want)
+		})
+	}
+	wantError(t, probeFor(t, HTTP{Addr: addr}, 5*time.Second), "status 400, want 200-299") // http to an https port
+}
+
+func TestHTTPSendsTheServerName(t *testing.T) {
+	names := make(chan string, 1)
+	srv := tlsServer(t, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		names <- hello.ServerName
+		return nil, nil
+	}})
+	for host, want := range map[string]string{"example.com": "example.com", "": ""} { // an address is no SNI, RFC 6066 section 3
+		wantError(t, probeFor(t, HTTP{Addr: addrOf(srv), TLS: true, Host: host, CAFile: writePEM(t, srv.Certificate().Raw)}, 5*time.Second), "")
+		if got := <-names; got != want {
+			t.Errorf("host %q: server name %q, want %q", host, got, want)
+		}
+	}
+}
+
+// drip writes text, then one byte every few milliseconds until the probe goes away.
+func drip(text string) func(net.Conn) {
+	return func(conn net.Conn) {
+		readRequest(conn)
+		io.WriteString(conn, text)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			if _, err := io.WriteString(conn, "x"); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// flood writes text once and then more without end.
+func flood(text, more string) func(net.Conn) {
+	return func(conn net.Conn) {
+		readRequest(conn)
+		io.WriteString(conn, text)
+		block := strings.Repeat(more, 1+4096/len(more))
+		for {
+			if _, err := io.WriteString(conn, block); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// reply writes text and closes.
+func reply(text string) func(net.Conn) {
+	return func(conn net.Conn) {
+		readRequest(conn)
+		io.WriteString(conn, text)
+	}
+}
+
+func readRequest(conn net.Conn) { conn.Read(make([]byte, 4096)) }
+
+func reset(conn net.Conn) {
+	readRequest(conn)
+	conn.(*net.TCPConn).SetLinger(0)
+}
+
+func silent(conn net.Conn) { io.Copy(io.Discard, conn) }
+
+func TestHTTPSurvivesHostileServers(t *testing.T) {
+	const late = "no answer within 300ms"
+	const head = "HTTP/1.1 200 OK\r\n"
+	tests := []struct {
+		name   string
+		server func(net.Conn)
+		tls    bool
+		want   string // with "ADDR" for the address
+	}{
+		{"silence", silent, false, "read header: " + late},
+		{"silence in the handshake", silent, true, "TLS with ADDR: " + late},
+		{"closes at once", func(net.Conn) {}, false, "…"},
+		{"closes after the request", reply(""), false, "read header: the server closed the connection before the end of its answer"},
+		{"closes in the handshake", reply(""), true, "TLS with ADDR: the server closed the connection before the end of its answer"},
+		{"resets", reset, false, "read header: connection reset by peer"},
+		{"not HTTP", reply("220 mail.example.net ESMTP\r\n"), false, `read header: malformed HTTP status code "mail.example.net"`},
+		{"not TLS", flood("", "garbage"), true, "TLS with ADDR: first record does not look like a TLS handshake"},
+		{"handshake without end", flood("", "\x16\x03\x03\x00\x04\x00\x00\x00\x00"), true, "TLS with ADDR: …"},
+		{"header drips", drip(head + "X: "), false, "read header: " + late},
+		{"header line without end", flood(head+"X: ", "x"), false, "read header: the answer is too long"},
+		{"header lines without end", flood(head, "X: y\r\n"), false, "read header: the answer is too long"},
+		{"status line without end", flood("HTTP/1.1 200 ", "O"), false, "read header: the answer is too long"},
+		{"interim answers without end", flood("", "HTTP/1.1 100 Continue\r\n\r\n"), false, "read header: more than 5 interim answers"},
+		{"body drips", drip(head + "Content-Length: 100000\r\n\r\n"), false, "read body: " + late},
+		{"body without end is cut", flood(head+"\r\n", "x"), false, ""},
+		{"body that does not come", stall(head + "Content-Length: 10\r\n\r\n"), false, "read body: " + late},
+		{"body shorter than promised", reply(head + "Content-Length: 100\r\n\r\nx"), false, "read body: the server closed the connection before the end of its answer"},
+		{"chunks of one byte without end", flood(head+"Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"), false, "read body: …"},
+		{"bad chunks", reply(head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n"), false, "read body: …"},
+		{"two lengths", reply(head + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), false, "read header: …"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			addr := serve(t, tt.server)
+			err := probeFor(t, HTTP{Addr: addr, TLS: tt.tls, InsecureSkipVerify: tt.tls}, 300*time.Millisecond)
+			wantError(t, err, strings.ReplaceAll(tt.want, "ADDR", addr.String()))
+			if tt.want == "…" && err == nil {
+				t.Error("the probe was a success")
+			}
+		})
+	}
+}
+
+// stall writes text and waits for the probe to go away.
+func stall(text string) func(net.Conn) {
+	return func(conn net.Conn) {
+		readRequest(conn)
+		io.WriteString(conn, text)
+		silent(conn)
+	}
+}
+
+func TestMeterEndsAtItsLimit(t *testing.T) {
+	here, there := net.Pipe()
+	defer here.Close()
+	go func() {
+		defer there.Close()
+		flood("", "x")(there)
+	}()
+	go here.Write([]byte("request"))
+	m := &meter{Conn: here, left: 10000}
+	n, err := io.Copy(io.Discard, m)
+	if n != 10000 || err != errTooLong {
+		t.Errorf("read %d bytes and %v, want 10000 and %v", n, err, errTooLong)
+	}
+}
+
+func TestHTTPSaysWhyItCannotConnect(t *testing.T) {
+	refused := closedPort(t)
+	wantError(t, probeFor(t, HTTP{Addr: refused}, 5*time.Second), "connect to "+refused.String()+": connection refused")
+}
+
+// A tape is a connection that plays bytes.
+type tape struct {
+	net.Conn
+	io.Reader
+}
+
+func (t tape) Read(p []byte) (int, error) { return t.Reader.Read(p) }
+
+// FuzzHTTPAnswer holds that no answer crashes the probe, makes it read past its limits, or is a success without a good status.
+func FuzzHTTPAnswer(f *testing.F) {
+	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"))
+	f.Add([]byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 503 No\r\n\r\n"))
+	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\nTrailer: x\r\n\r\n"))
+	f.Add([]byte("HTTP/1.1 204\r\n\r\n"))
+	c := HTTP{Addr: netip.MustParseAddrPort("10.0.0.11:80"), Contains: "OK"}
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		req, err := c.request()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := bytes.NewReader(answer)
+		wire := &meter{Conn: tape{Reader: in}}
+		err = c.read(context.Background(), req, wire, wire)
+		if read := len(answer) - in.Len(); read > maxHeader+maxBodyWire {
+			t.Errorf("read %d bytes", read)
+		}
+		if err == nil && !(bytes.Contains(answer, []byte(" 2")) && bytes.Contains(answer, []byte("O"))) {
+			t.Errorf("%q is a success", answer)
+		}
+	})
+}

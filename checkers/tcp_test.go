@@ -1,0 +1,158 @@
+package checkers
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long past its deadline a probe may take to end on a busy machine.
+const patience = 2 * time.Second
+
+// probeFor asks c with a deadline after timeout, as a Set does, and fails the test if that does not end the probe.
+func probeFor(t *testing.T, c Checker, timeout time.Duration) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, lateError(timeout))
+	defer cancel()
+	began := time.Now()
+	err := c.Check(ctx)
+	if took := time.Since(began); took > timeout+patience {
+		t.Errorf("the probe took %s with a timeout of %s", took, timeout)
+	}
+	return err
+}
+
+// wantError fails the test unless err is nil and want is empty, or err's text is want. A want that ends in "…" is a beginning.
+func wantError(t *testing.T, err error, want string) {
+	t.Helper()
+	got := ""
+	if err != nil {
+		got = err.Error()
+	}
+	beginning, open := strings.CutSuffix(want, "…")
+	if got != want && !(open && strings.HasPrefix(got, beginning)) {
+		t.Errorf("the probe says %q, want %q", got, want)
+	}
+}
+
+// eventually waits until ok, and fails the test if that takes longer than patience.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(5 * patience)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("%s: not so after %s", what, 5*patience)
+		}
+	}
+}
+
+// serve accepts connections on loopback until the test ends and gives each to handle, which owns it.
+func serve(t *testing.T, handle func(net.Conn)) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				handle(conn)
+			}()
+		}
+	}()
+	return netip.MustParseAddrPort(l.Addr().String())
+}
+
+// closedPort returns an address where nobody listens.
+func closedPort(t *testing.T) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return netip.MustParseAddrPort(l.Addr().String())
+}
+
+// deafPort returns an address that does not answer: its queue of connections is full.
+func deafPort(t *testing.T) netip.AddrPort {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(os.NewSyscallError("bind", err))
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(os.NewSyscallError("listen", err))
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(name.(*syscall.SockaddrInet4).Port))
+	for range 8 { // the queue of length 0 holds one connection
+		conn, err := net.DialTimeout("tcp4", addr.String(), 200*time.Millisecond)
+		if err != nil {
+			return addr
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	t.Fatal("the queue does not fill")
+	return addr
+}
+
+func TestTCPConnectsAndClosesInOrder(t *testing.T) {
+	ends := make(chan error, 1)
+	addr := serve(t, func(conn net.Conn) {
+		_, err := conn.Read(make([]byte, 1))
+		ends <- err
+	})
+	wantError(t, probeFor(t, TCP{addr}, 5*time.Second), "")
+	if err := <-ends; err != io.EOF { // and not "connection reset by peer"
+		t.Errorf("the server read %v, want the end of the connection", err)
+	}
+}
+
+func TestTCPSaysWhyNot(t *testing.T) {
+	refused, deaf := closedPort(t), deafPort(t)
+	wantError(t, probeFor(t, TCP{refused}, 5*time.Second), "connect to "+refused.String()+": connection refused")
+	wantError(t, probeFor(t, TCP{deaf}, 100*time.Millisecond), "connect to "+deaf.String()+": no answer within 100ms")
+}
+
+func TestTCPEndsWhenItsContextDoes(t *testing.T) {
+	deaf := deafPort(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- TCP{deaf}.Check(ctx) }()
+	cancel()
+	wantError(t, <-done, "connect to "+deaf.String()+": context canceled")
+}
+
+func TestTCPNeedsAnAddressAndAPort(t *testing.T) {
+	for addr, want := range map[netip.AddrPort]string{
+		{}:                                      "the check has no address to connect to: want one such as 10.0.0.11:8080",
+		netip.MustParseAddrPort("10.0.0.11:0"):  "the check of 10.0.0.11 has no port: want 1 to 65535",
+		netip.MustParseAddrPort("10.0.0.11:80"): "",
+	} {
+		wantError(t, TCP{addr}.Validate(), want)
+	}
+}
