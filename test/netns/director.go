@@ -88,7 +88,7 @@ func (d *Director) Reload(config string) (string, error) {
 
 // RouterPID returns the process id of the router, the child that speaks VRRP and outlives the director.
 func (d *Director) RouterPID() (int, error) {
-	pids, err := d.node.processes()
+	pids, err := processesIn(d.node.ns)
 	if err != nil {
 		return 0, err
 	}

@@ -1,11 +1,13 @@
 package netns
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -68,7 +70,6 @@ func (s *HTTPServer) Start() {
 	}
 }
 
-// answer says who we are. A request for /stream goes on, one line for each that arrives, until the client has enough.
 func (s *HTTPServer) answer(rw http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(rw, "%s\n", s.Name)
 }
@@ -96,6 +97,37 @@ func trimLine(b []byte) string {
 		b = b[:len(b)-1]
 	}
 	return string(b)
+}
+
+// A Conversation is one connection on which a client asks again and again.
+type Conversation struct {
+	conn   net.Conn
+	reader *bufio.Reader
+}
+
+// Converse opens a connection to a web server; it is closed with the World.
+func (n *Node) Converse(addr netip.AddrPort) *Conversation {
+	n.w.t.Helper()
+	conn, err := n.DialContext(n.w.t.Context(), "tcp", addr.String())
+	n.w.must(err, "%s: connection to %s", n.Name, addr)
+	n.closers = append(n.closers, func() { _ = conn.Close() })
+	return &Conversation{conn: conn, reader: bufio.NewReader(conn)}
+}
+
+// Ask sends a request on the connection and returns who answered.
+func (c *Conversation) Ask(limit time.Duration) (string, error) {
+	if err := c.conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		return "", err
+	}
+	if _, err := io.WriteString(c.conn, "GET / HTTP/1.1\r\nHost: demo\r\n\r\n"); err != nil {
+		return "", err
+	}
+	res, err := http.ReadResponse(c.reader, nil)
+	if err != nil {
+		return "", err
+	}
+	body, err := io.ReadAll(res.Body)
+	return trimLine(body), err
 }
 
 // A Tally says how often each server answered, and which requests went wrong.

@@ -109,10 +109,18 @@ func sweep(t TB) {
 		if !ok || syscall.Kill(owner, 0) == nil {
 			continue
 		}
-		if err := netns.DeleteNamed(e.Name()); err != nil {
+		if err := removeLeftover(e.Name()); err != nil {
 			t.Logf("remove leftover namespace %s: %v", e.Name(), err)
 		}
 	}
+}
+
+func removeLeftover(name string) error {
+	ns, err := netns.GetFromName(name)
+	if err != nil {
+		return errors.Join(err, netns.DeleteNamed(name)) // a name without a namespace
+	}
+	return errors.Join(killAllIn(ns), ns.Close(), netns.DeleteNamed(name))
 }
 
 // ownerOf returns the process that made the namespace called name, if it is one of a World.
@@ -123,8 +131,8 @@ func ownerOf(name string) (pid int, ok bool) {
 	return pid, ours && dash && err == nil
 }
 
-// pollInterval is how often a condition is looked at: short against everything that is waited for.
-const pollInterval = 2 * time.Millisecond
+// pollInterval is how often a condition is looked at: short against what is waited for, and rare enough not to slow it down.
+const pollInterval = 5 * time.Millisecond
 
 // WaitFor returns how long it took until done returned true, and gives up after limit. what says in an error what was waited for.
 func (w *World) WaitFor(limit time.Duration, what string, done func() bool) time.Duration {
