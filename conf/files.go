@@ -28,11 +28,13 @@ type source struct {
 // readFiles reads the files, and the *.hcl of the folders, that paths name. A file that is named twice is read once.
 func readFiles(paths []string) *source {
 	s := &source{bytes: map[string][]byte{}, files: map[string]*hcl.File{}}
-	if len(paths) == 0 {
+	if len(paths) == 0 || slices.Contains(paths, "") {
 		s.problem("", "no configuration file was named", "name a file, or a folder of *.hcl files")
 	}
 	for _, p := range paths {
-		s.add(filepath.Clean(p))
+		if p != "" {
+			s.add(filepath.Clean(p), true)
+		}
 	}
 	slices.Sort(s.names)
 	return s
@@ -42,13 +44,16 @@ func (s *source) problem(file, message, hint string) {
 	s.diags = append(s.diags, newProblem(hcl.Range{Filename: file}, message, hint))
 }
 
-func (s *source) add(path string) {
+// add reads a file or, where folders are welcome, all of a folder.
+func (s *source) add(path string, folders bool) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		s.problem(path, "there is no such file or folder", "check the path; the default is /etc/govrrpd")
 	case err != nil:
 		s.problem(path, cause(err), "")
+	case info.IsDir() && !folders:
+		s.problem(path, "this is a folder in a folder of configuration files", "move its files up, or rename it so that it does not end in .hcl")
 	case info.IsDir():
 		s.addFolder(path)
 	case !info.Mode().IsRegular():
@@ -68,7 +73,7 @@ func (s *source) addFolder(path string) {
 	found := false
 	for _, e := range entries {
 		if name := e.Name(); filepath.Ext(name) == ".hcl" && !strings.HasPrefix(name, ".") {
-			s.add(filepath.Join(path, name))
+			s.add(filepath.Join(path, name), false)
 			found = true
 		}
 	}

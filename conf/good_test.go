@@ -297,6 +297,10 @@ func TestWhatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustWrite(t, filepath.Join(empty, ".hidden.hcl"), "not HCL {")
+	nested := filepath.Join(dir, "nested")
+	if err := os.MkdirAll(filepath.Join(nested, "more.hcl"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		name  string
 		paths []string
@@ -308,6 +312,11 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{"too large", []string{big}, nil, big + ": the configuration has more than 16 MiB\n  hint: say with dynamic blocks what repeats\n"},
 		{"device", []string{"/dev/null"}, nil, "/dev/null: this is neither a file nor a folder\n  hint: name a file, or a folder of *.hcl files\n"},
 		{"below a file", []string{big + "/x"}, nil, big + "/x: cannot be read: not a directory\n"},
+		{
+			"folder in a folder", []string{nested}, nil,
+			nested + "/more.hcl: this is a folder in a folder of configuration files\n  hint: move its files up, or rename it so that it does not end in .hcl\n",
+		},
+		{"empty path", []string{""}, nil, "no configuration file was named\n  hint: name a file, or a folder of *.hcl files\n"},
 		{"nothing named", nil, nil, "no configuration file was named\n  hint: name a file, or a folder of *.hcl files\n"},
 		{
 			"undeclared variable", []string{"testdata/good/folder"}, map[string]string{"vpi": "192.0.2.10/24"},

@@ -62,8 +62,9 @@ const (
 // A service is a virtual_server under construction.
 type service struct {
 	ipvs.VirtualServer
-	raw  *rawService
-	name string // `virtual_server "shop"`, as messages begin
+	raw   *rawService
+	name  string // `virtual_server "shop"`, as messages begin
+	keyed bool   // Key is what the file says
 }
 
 // services builds the virtual servers and the checks of their real servers, in file order.
@@ -94,7 +95,7 @@ func (d *decoder) serviceOptions(s *service) {
 			d.parseHostPort("address", v.AsString(), raw.Address.Expr.Range(), serviceExample, &s.Addr)
 		}
 	}
-	choice(d, raw.Protocol, []string{"tcp", "udp"}, []ipvs.Proto{ipvs.TCP, ipvs.UDP}, &s.Proto)
+	s.keyed = choice(d, raw.Protocol, []string{"tcp", "udp"}, []ipvs.Proto{ipvs.TCP, ipvs.UDP}, &s.Proto) && s.Addr.IsValid()
 	choice(d, raw.Scheduler, ipvs.Schedulers(), ipvs.Schedulers(), &s.Scheduler)
 	d.forward(raw.Forward, &s.Forward)
 	choice(d, raw.OnFailure, []string{"remove", "quiesce"}, []ipvs.FailureAction{ipvs.Remove, ipvs.Quiesce}, &s.Failed)
@@ -119,7 +120,7 @@ func (d *decoder) persistence(s *service) {
 
 // uniqueService reports a service that the kernel's table could hold only once.
 func (d *decoder) uniqueService(s *service, keys map[ipvs.Key]*service) {
-	if !s.Addr.IsValid() || !d.known(s.raw.Protocol) {
+	if !s.keyed {
 		return
 	}
 	if first, again := keys[s.Key]; again {

@@ -58,10 +58,12 @@ type rawAnnounce struct {
 // A router is a vrrp_instance under construction.
 type router struct {
 	*vrrp.Config
-	raw   *rawRouter
-	name  string      // `vrrp_instance "web"`, as messages begin
-	vips  []hcl.Range // where Addresses[i] is written
-	sound bool        // nothing that other checks rely on is wrong
+	raw  *rawRouter
+	name string      // `vrrp_instance "web"`, as messages begin
+	vips []hcl.Range // where Addresses[i] is written
+
+	versioned bool // Version is what the file says
+	sound     bool // nothing in the block is wrong
 }
 
 // routers builds the virtual routers, in file order.
@@ -97,7 +99,7 @@ func (d *decoder) router(raw *rawRouter) *router {
 
 // validate is the net under the checks above: what they let through, the protocol's own rules must not.
 func (d *decoder) validate(r *router) {
-	if !r.sound || r.Interface == "" || r.VRID == 0 || r.unknown(d) {
+	if !r.sound || d.undecoded || r.Interface == "" || r.VRID == 0 || r.unknown(d) {
 		return
 	}
 	if err := r.Validate(); err != nil {
@@ -131,9 +133,8 @@ func (d *decoder) routerIdentity(r *router) {
 	r.VRID, r.Priority = uint8(vrid), uint8(priority)
 
 	version := 3
-	if d.number(raw.Version, 2, 3, "", &version) {
-		r.Version = vrrp.Version(version)
-	}
+	r.versioned = d.number(raw.Version, 2, 3, "", &version)
+	r.Version = vrrp.Version(version)
 	preempt, last := true, true
 	d.flag(raw.Preempt, &preempt)
 	d.flag(raw.LastAdvert, &last)
@@ -168,7 +169,7 @@ func (d *decoder) routerTiming(r *router) {
 	var t time.Duration
 	ok := d.duration(r.raw.Interval, span{low: 1, high: 1<<63 - 1}, &t)
 	switch {
-	case !ok || t == 0:
+	case !ok || t == 0 || !r.versioned:
 	case within.holds(t):
 		r.AdvertInterval = t
 	case r.Version == vrrp.V2:
@@ -242,7 +243,7 @@ func (d *decoder) routerAuth(r *router) {
 	if auth == nil {
 		return
 	}
-	if r.Version == vrrp.V3 && d.known(r.raw.Version) {
+	if r.Version == vrrp.V3 && r.versioned {
 		d.problem(auth.Place, "version 3 has no password authentication (RFC 9568 section 9)", "remove authentication { }, or write version = 2 on all routers of the address")
 		return
 	}
@@ -298,8 +299,8 @@ func (d *decoder) checkVRIDs(all []*router) {
 	}
 	seen := map[wire][]*router{}
 	for _, r := range all {
-		if r.Interface == "" || r.VRID == 0 {
-			continue
+		if r.Interface == "" || r.VRID == 0 || (r.raw.Unicast != nil && !r.Unicast()) {
+			continue // what is wrong there is reported, and what follows from it is not
 		}
 		key := wire{r.Interface, r.VRID}
 		for _, other := range seen[key] {

@@ -7,7 +7,7 @@ virtual_server "shop" {
     ca_file = "/nonexistent/ca.pem"
   }
   check "https" {
-    ca_file = "/etc/hostname"
+    ca_file = "/etc/passwd"
   }
   check "https" {
     ca_file = "/etc/ssl/ca.pem"
