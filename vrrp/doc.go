@@ -20,7 +20,7 @@
 // A fault that comes before Start takes the router from Init to Fault; when it ends, the router starts.
 //
 // A master whose process was stopped or starved for longer than the others wait (Overslept) is a master that listens for one interval
-// and its skew before it speaks again: whoever took over meanwhile stays.
+// and its skew before it speaks again: whoever took over meanwhile stays, and hears one word of priority 1, so that it announces its addresses again.
 //
 // # Where the RFCs are
 //
@@ -38,7 +38,8 @@
 //	RFC 2338 5.3.6  version 2 simple password                     Admit, NewPacket
 //
 // Where we differ from RFC 9568, as keepalived does: the checksum includes a pseudo-header unless Config.Checksum is FormMessage; a
-// master that yields says one last word unless Config.QuietYield; a master that hears a worse one announces its addresses again.
+// master that yields says one last word unless Config.QuietYield; a master that hears a worse one, or one that resigns, announces its
+// addresses again.
 //
 // # Who owns what
 //
