@@ -77,7 +77,7 @@ func (s *source) rewordForm(diag *hcl.Diagnostic) *hcl.Diagnostic {
 // rewordLabels words that a block has too few or too many of the texts between its type and its brace.
 func (s *source) rewordLabels(at hcl.Range, block string) *hcl.Diagnostic {
 	if schema, _ := schemaOf(block); len(labelsOf(block)) == 0 && schema != nil {
-		return newProblem(at, block+" has no name", fmt.Sprintf("write %s { … }", block))
+		return newProblem(at, block+" takes no name", fmt.Sprintf("write %s { … }", block))
 	}
 	what, example := "name", "web"
 	switch block {
@@ -139,8 +139,12 @@ func (s *source) rewordReference(diag *hcl.Diagnostic) *hcl.Diagnostic {
 		before := *diag.Subject
 		before.End.Byte = before.Start.Byte
 		before.Start.Byte = max(0, before.Start.Byte-len("var"))
-		if !undeclared.MatchString(name) || s.text(before) != "var" {
+		if !undeclared.MatchString(name) {
 			return nil
+		}
+		if s.text(before) != "var" {
+			return newProblem(*diag.Subject, fmt.Sprintf("there is no .%s in this value", name),
+				"the element of a dynamic block has .key and .value; server has .address, .ip and .port")
 		}
 		return newProblem(*diag.Subject, fmt.Sprintf("variable %q is not declared", name),
 			suggest(name, slices.Values(s.variables()))+fmt.Sprintf("declare it with: variable %q { default = … }", name))

@@ -1,0 +1,10 @@
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+  advert_interval = "5 seconds"
+  garp {
+    delay   = "5min"
+    refresh = "often"
+  }
+}
