@@ -67,14 +67,15 @@ func (a *announcer) again() {
 	a.poke()
 }
 
-// relink notes what the interface is now.
+// relink notes what the interface is now. It announces again when the interface has become another, and when its cable is back, perhaps
+// in another port of the switch: that of a router whose other interface it is knows of no fault.
 func (a *announcer) relink(l link, exists bool) {
 	if !exists {
 		a.link.Store(nil)
 		return
 	}
 	old := a.link.Swap(&l)
-	if old == nil || old.index != l.index || old.mac != l.mac {
+	if old == nil || old.index != l.index || old.mac != l.mac || !old.carrier() && l.carrier() {
 		a.again()
 	}
 }

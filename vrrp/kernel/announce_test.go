@@ -215,6 +215,12 @@ func TestAnotherHardwareAddressIsAnnounced(t *testing.T) {
 		if w.count() != 2 {
 			t.Errorf("%d packets after a change, want 2", w.count())
 		}
+		l.flags = unix.IFF_LOWER_UP // the cable is back
+		a.relink(l, true)
+		time.Sleep(time.Second)
+		if w.count() != 3 {
+			t.Errorf("%d packets after the cable is back, want 3", w.count())
+		}
 	})
 }
 

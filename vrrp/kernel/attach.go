@@ -167,7 +167,9 @@ func (h *Host) reconcile() {
 			unbound[p] = err
 		}
 	}
-	h.unbound = len(unbound) > 0
+	if h.unbound = len(unbound) > 0; h.unbound {
+		h.poke() // it is tried again soon
+	}
 	for _, r := range h.attached() {
 		h.tell(r, unbound[r.port])
 	}

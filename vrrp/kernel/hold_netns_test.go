@@ -3,8 +3,10 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -247,5 +249,48 @@ func TestDetachReleasesWhatIsStillHeld(t *testing.T) {
 	l.expect()
 	if len(h.ports) != 0 {
 		t.Errorf("%d sockets are open after the last router is gone", len(h.ports))
+	}
+}
+
+func TestLackOfPrivilegesIsSaid(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.config("web", 51, "192.0.2.10/24")
+	h := newHost(t)
+	withoutPrivileges(t, func() {
+		err := h.Attach(c, newRecorder())
+		if !errors.Is(err, os.ErrPermission) || !contains(err, "attach web: open a VRRP socket on "+l.near) {
+			t.Errorf("Attach = %v", err)
+		}
+	})
+	must(t, h.Attach(c, newRecorder()))
+	withoutPrivileges(t, func() {
+		err := h.Hold(c, true)
+		if !errors.Is(err, os.ErrPermission) || !contains(err, "add 192.0.2.10/24 on "+l.near) {
+			t.Errorf("Hold = %v", err)
+		}
+	})
+	l.expect("192.0.2.1/24")
+	must(t, h.Hold(c, true)) // no harm is left
+	withoutPrivileges(t, func() {
+		err := h.Hold(c, false)
+		if !errors.Is(err, os.ErrPermission) || !contains(err, "remove 192.0.2.10/24 on "+l.near) {
+			t.Errorf("Hold = %v", err)
+		}
+	})
+	must(t, h.Hold(c, false))
+	l.expect("192.0.2.1/24")
+}
+
+func TestHoldBeforeAttachReadsTheKernel(t *testing.T) {
+	l := newLAN(t)
+	c := l.config("web", 51, "192.0.2.10/24")
+	h := newHost(t)
+	must(t, h.Hold(c, true))
+	l.expect("192.0.2.10/24")
+	must(t, h.Hold(c, false))
+	l.expect()
+	if swept, err := NewHost(h.log).Sweep(); err != nil || len(swept) != 0 {
+		t.Errorf("Sweep = %v, %v; nothing is left", swept, err)
 	}
 }

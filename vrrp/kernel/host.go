@@ -20,11 +20,13 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
-// A Listener hears what concerns one virtual router; *vrrp.Group is one. Its methods may be called from any goroutine and must not block.
+// A Listener hears what concerns one virtual router; *vrrp.Group is one. Its methods may be called from any goroutine; they must not block, and not
+// call the Host.
 type Listener interface {
 	// Receive hands over an advert for the router's VRID that arrived on its interface. It reports whether there was room.
 	Receive(a vrrp.Advert) bool
@@ -52,7 +54,8 @@ type Host struct {
 	ledger *ledger
 	repair chan struct{} // one slot: addresses are to be compared
 
-	eventBuffer int // bytes the kernel may queue for the watcher
+	eventBuffer int           // bytes the kernel may queue for the watcher
+	rereadEvery time.Duration // between two full readings when nothing happens
 
 	admin sync.Mutex // held while sockets open and close; taken before the others, never on the advert path
 	// guarded by admin:
@@ -82,6 +85,7 @@ func NewHost(log *slog.Logger) *Host {
 		ledger:      newLedger(f),
 		repair:      make(chan struct{}, 1),
 		eventBuffer: eventBuffer,
+		rereadEvery: rereadEvery,
 		ports:       map[string]*port{},
 		routers:     map[string]*router{},
 		announcers:  map[string]*announcer{},

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -143,6 +144,7 @@ func (l *lan) plug() {
 	must(l.t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: l.far, PeerNamespace: netlink.NsFd(l.ns)}))
 	l.setNear(true)
 	l.setFar(true)
+	eventually(l.t, "the cable carries", func() bool { return l.nearLink().Attrs().OperState == netlink.OperUp })
 }
 
 // unplug removes both ends.
@@ -214,6 +216,9 @@ func addressesOn(t *testing.T, name string) []string {
 	link, err := netlink.LinkByName(name)
 	must(t, err)
 	list, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+	for errors.Is(err, netlink.ErrDumpInterrupted) {
+		list, err = netlink.AddrList(link, netlink.FAMILY_ALL)
+	}
 	must(t, err)
 	out := []string{}
 	for _, a := range list {
@@ -226,6 +231,20 @@ func addressesOn(t *testing.T, name string) []string {
 }
 
 func (l *lan) addresses() []string { l.t.Helper(); return addressesOn(l.t, l.near) }
+
+// withoutPrivileges runs f on a thread that has no capabilities.
+func withoutPrivileges(t *testing.T, f func()) {
+	t.Helper()
+	inThread(t, func() error {
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var none [2]unix.CapUserData
+		if err := unix.Capset(&header, &none[0]); err != nil {
+			return err
+		}
+		f()
+		return nil
+	})
+}
 
 // A capture is all that arrived at the peer's end.
 type capture struct {

@@ -11,7 +11,7 @@ import (
 // How long to wait before addresses are compared again: at least between two comparisons, when nothing happened, and when one failed.
 const (
 	comparePause = 50 * time.Millisecond
-	compareEvery = 30 * time.Second
+	rereadEvery  = 30 * time.Second
 	compareRetry = time.Second
 	// complainEvery is the least time between two log lines about addresses that somebody deletes again and again.
 	complainEvery = 10 * time.Second
@@ -81,11 +81,11 @@ func (h *Host) stop() {
 
 // keep puts back what somebody deleted, until ctx ends.
 func (h *Host) keep(ctx context.Context) {
-	timer := time.NewTimer(compareEvery)
+	timer := time.NewTimer(h.rereadEvery)
 	defer timer.Stop()
 	complaint := complaint{log: h.log}
 	for {
-		wait := compareEvery
+		wait := h.rereadEvery
 		select {
 		case <-ctx.Done():
 			return
