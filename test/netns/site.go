@@ -36,8 +36,8 @@ const (
 	// AdvertInterval is that of SiteConfig.
 	AdvertInterval = 100 * time.Millisecond
 	// CheckInterval, CheckTimeout and CheckFall are those of the checks in SiteConfig.
-	CheckInterval = 500 * time.Millisecond
-	CheckTimeout  = 500 * time.Millisecond
+	CheckInterval = time.Second
+	CheckTimeout  = 800 * time.Millisecond
 	CheckFall     = 2
 )
 

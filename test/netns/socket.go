@@ -136,6 +136,14 @@ type Tally struct {
 	Failures []error
 }
 
+// Problem sums up the failures in a line; "" when there were none.
+func (t Tally) Problem() string {
+	if len(t.Failures) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d requests failed, the first with: %v", len(t.Failures), t.Failures[0])
+}
+
 // GetMany asks count times, one after another.
 func (n *Node) GetMany(url string, count int, limit time.Duration) Tally {
 	t := Tally{Answers: map[string]int{}}

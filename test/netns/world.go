@@ -131,34 +131,47 @@ func ownerOf(name string) (pid int, ok bool) {
 	return pid, ours && dash && err == nil
 }
 
-// pollInterval is how often a condition is looked at: short against what is waited for, and rare enough not to slow it down.
+// pollInterval is how often a condition is looked at: short against what is waited for.
 const pollInterval = 5 * time.Millisecond
+
+// pollShare is how much longer than the look itself the pause after it is: looking must not slow down what is looked at.
+const pollShare = 5
+
+// poll calls look again and again until it returns true.
+func poll(look func() (enough bool)) {
+	for {
+		start := time.Now()
+		if look() {
+			return
+		}
+		<-time.After(max(pollInterval, pollShare*time.Since(start)))
+	}
+}
 
 // WaitFor returns how long it took until done returned true, and gives up after limit. what says in an error what was waited for.
 func (w *World) WaitFor(limit time.Duration, what string, done func() bool) time.Duration {
 	w.t.Helper()
 	start := time.Now()
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	for !done() {
-		if time.Since(start) > limit {
+	poll(func() bool {
+		ok := done()
+		if !ok && time.Since(start) > limit {
 			w.t.Fatalf("waited %s in vain: %s", limit, what)
 		}
-		<-ticker.C
-	}
+		return ok
+	})
 	return time.Since(start)
 }
 
 // Always fails as soon as holds returns false within span. what says what should have held.
 func (w *World) Always(span time.Duration, what string, holds func() bool) {
 	w.t.Helper()
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	for end := time.Now().Add(span); time.Now().Before(end); <-ticker.C {
+	end := time.Now().Add(span)
+	poll(func() bool {
 		if !holds() {
 			w.t.Fatalf("did not last %s: %s", span, what)
 		}
-	}
+		return time.Now().After(end)
+	})
 }
 
 // must reports err, if it is one, as what went wrong with what.
