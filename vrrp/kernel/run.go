@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// How long to wait before addresses are compared again: at least between two comparisons, when nothing happened, and when one failed.
+// How long to wait before addresses are compared again: after some were put back, when nothing happened, and when one could not be.
 const (
 	comparePause = 50 * time.Millisecond
 	rereadEvery  = 30 * time.Second
@@ -93,13 +93,16 @@ func (h *Host) keep(ctx context.Context) {
 		case <-timer.C:
 			h.reread()
 		}
-		if err := h.restore(&complaint); err != nil {
+		restored, err := h.restore(&complaint)
+		if err != nil {
 			wait = compareRetry
 		}
 		if h.lacksSocket() {
 			wait = compareRetry
 		}
-		rest(ctx, comparePause)
+		if restored > 0 || err != nil { // somebody may be at it without end
+			rest(ctx, comparePause)
+		}
 		timer.Reset(wait)
 	}
 }
@@ -122,8 +125,8 @@ func (h *Host) reread() {
 	h.reconcile()
 }
 
-// restore compares once, and announces what it put back.
-func (h *Host) restore(c *complaint) error {
+// restore compares once, announces what it put back, and returns how many addresses that were.
+func (h *Host) restore(c *complaint) (int, error) {
 	done, err := h.ledger.restore()
 	c.add(done.restored, err)
 	for _, name := range done.routers {
@@ -131,7 +134,7 @@ func (h *Host) restore(c *complaint) error {
 			err = errors.Join(err, h.Announce(r.config))
 		}
 	}
-	return err
+	return len(done.restored), err
 }
 
 // A complaint is a log line about missing addresses that comes at a limited rate and then tells the whole number.
