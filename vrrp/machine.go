@@ -199,13 +199,15 @@ func yield(c *Config, st State, ev Received) (State, []Action) {
 // listenerReceives is a master that overslept and now learns of another one: it took over in good faith and is healthy, so it
 // keeps its place, and what its priority means is decided as for any backup. But announcements that were due during the stall may
 // have left at its end and drawn clients to us. A last advert makes the other announce again, as in yield, and it has the lowest
-// priority, so that nobody makes way for it.
+// priority, so that nobody makes way for it. Such an advert of somebody else, still queued from the time of the stall, does not show
+// that there is a master.
 func listenerReceives(c *Config, st State, ev Received) (State, []Action) {
-	if ev.Packet.Priority == PriorityResign {
+	p := ev.Packet
+	if p.Priority == PriorityResign || (p.Priority == priorityLowest && st.Priority > priorityLowest) {
 		return st, nil
 	}
 	var last []Action
-	if !c.QuietYield && ev.Packet.Priority > priorityLowest {
+	if !c.QuietYield && p.Priority > priorityLowest {
 		last = []Action{Send{priorityLowest}}
 	}
 	st, arm := obey(c, st, ev)
