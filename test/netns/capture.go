@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,8 +32,9 @@ type Capture struct {
 	files   []*os.File
 	stopped atomic.Bool
 	mu      sync.Mutex
-	frames  []Frame // guarded by mu; in order per port
-	err     error   // guarded by mu
+	frames  []Frame  // guarded by mu; in order per port
+	adverts []Advert // guarded by mu; those among frames
+	err     error    // guarded by mu
 }
 
 // Capture starts to record. It ends with Stop, or with the World.
@@ -118,6 +120,9 @@ func (c *Capture) add(f Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.frames = append(c.frames, f)
+	if a, ok := parseAdvert(f); ok {
+		c.adverts = append(c.adverts, a)
+	}
 }
 
 func (c *Capture) fail(err error) {
@@ -161,13 +166,9 @@ type Advert struct {
 
 // Adverts returns the recorded advertisements, in order per port.
 func (c *Capture) Adverts() []Advert {
-	var out []Advert
-	for _, f := range c.Frames() {
-		if a, ok := parseAdvert(f); ok {
-			out = append(out, a)
-		}
-	}
-	return out
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.adverts)
 }
 
 // AdvertsFrom returns those that the node behind p sent after since.

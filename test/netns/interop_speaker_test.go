@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -97,10 +98,12 @@ type duel struct {
 	holders  *netns.Holders
 }
 
-// newDuel makes the network; nobody has started yet.
-func newDuel(t *testing.T, r rules, first, second speaker) *duel {
+// newDuel makes the network of t, a subtest of parent; nobody has started yet. All duels of a parent are to be made before the first
+// begins, and are removed after the last: making and removing namespaces holds a lock of the kernel that the daemons of all the
+// others need too.
+func newDuel(t, parent *testing.T, r rules, first, second speaker) *duel {
 	t.Helper()
-	d := &duel{World: netns.New(t), t: t, speakers: [2]*speaker{&first, &second}}
+	d := &duel{World: netns.New(newLasting(t, parent)), t: t, speakers: [2]*speaker{&first, &second}}
 	first.peer, second.peer = second.address, first.address
 	d.lan = d.Segment("lan0")
 	var nodes []*netns.Node
@@ -113,7 +116,38 @@ func newDuel(t *testing.T, r rules, first, second speaker) *duel {
 	}
 	d.capture = d.Capture(ports...)
 	d.holders = d.WatchHolders(virtual, nodes...)
+	t.Cleanup(func() {
+		d.holders.Stop()
+		for _, n := range nodes {
+			n.Crash()
+		}
+	})
 	return d
+}
+
+// A lasting test is one whose World lives as long as its parent.
+type lasting struct {
+	*testing.T
+	parent *testing.T
+	ended  atomic.Bool
+}
+
+func newLasting(t, parent *testing.T) *lasting {
+	l := &lasting{T: t, parent: parent}
+	t.Cleanup(func() { l.ended.Store(true) })
+	return l
+}
+
+// Cleanup registers what is done after the last sibling.
+func (l *lasting) Cleanup(f func()) { l.parent.Cleanup(f) }
+
+// Logf logs to the test, and after its end to the parent: a test that has ended may not log.
+func (l *lasting) Logf(format string, args ...any) {
+	if l.ended.Load() {
+		l.parent.Logf(l.Name()+": "+format, args...)
+		return
+	}
+	l.T.Logf(format, args...)
 }
 
 // other returns the opponent of s.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -111,16 +112,9 @@ func (n *Node) close() error {
 }
 
 // Crash kills every process on the node, as a fault of the machine would. The kernel stays: addresses and routes are left as they
-// are, and so is the carrier. All are stopped first, because a child that sees its parent die may have last words.
+// are, and so is the carrier.
 func (n *Node) Crash() {
 	n.w.t.Helper()
-	pids, err := processesIn(n.ns)
-	n.w.must(err, "%s: processes", n.Name)
-	for _, pid := range pids {
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
-			n.w.t.Fatalf("%s: stop process %d: %v", n.Name, pid, err)
-		}
-	}
 	n.w.must(killAllIn(n.ns), "%s: crash", n.Name)
 }
 
@@ -131,7 +125,8 @@ func killAllIn(ns netns.NsHandle) error {
 		if err != nil || len(pids) == 0 {
 			return err
 		}
-		for _, pid := range pids {
+		slices.Sort(pids)
+		for _, pid := range slices.Backward(pids) { // children first: they may have last words when their parent dies
 			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return err
 			}
