@@ -59,8 +59,8 @@ func newGroup(c *Config, h Host, log *slog.Logger, notify func(Transition), now 
 }
 
 // Configure gives the router what a reload made of it. C must agree with what NewGroup was given in Name, Interface, VRID, Version and
-// whether it is unicast: for a change in one of those the caller makes a new Group. Role and running timers stay; a new interval
-// counts from the next advert on.
+// whether it is unicast: for a change in one of those the caller makes a new Group. Role and running timers stay; a longer
+// interval counts from the next advert on, a shorter one at once.
 func (g *Group) Configure(c *Config) {
 	g.facts.configure(c)
 	g.wake()

@@ -29,6 +29,9 @@ const (
 	// readerLag is the longest time from the end of a stall to when the process's reader has handed over what the socket held.
 	readerLag    = 3 * time.Millisecond
 	socketBuffer = 256 // adverts
+	// How much later than the goroutine of the timers the others wake after a stall. The announcer comes before a release can stop it.
+	announcerLag = 10 * time.Microsecond
+	followLag    = 20 * time.Microsecond
 )
 
 // A machine is one host of the lan: what its kernel does, and its life from start to crash or stop. Next to it sits a client, which
@@ -36,7 +39,8 @@ const (
 type machine struct {
 	lan    *lan
 	addr   netip.Addr
-	noise  *rand.Rand // of what it sends
+	noise  *rand.Rand // of the adverts it sends; each goroutine draws from its own, so that a seed gives the same run again
+	chance *rand.Rand // of the announcements, which several goroutines send
 	config *Config
 
 	part   int
@@ -51,15 +55,27 @@ type machine struct {
 	end   context.CancelFunc
 	ended chan error // nil while it does not run
 
+	log         *slog.Logger
 	held        bool // the virtual addresses are there
 	burst       int  // number of the announcement whose repetition is pending
 	holdDelay   time.Duration
-	holdError   error
+	holdError   error // of Hold(true)
+	freeError   error // of Hold(false)
+	sendError   error
+	holds       []holding
 	role        Role
 	transitions []Transition
 	sent        []sentAdvert
-	lastAdvert  time.Time // of the present mastership
-	announced   int
+	lastAdvert  time.Time     // of the present mastership
+	promised    time.Duration // the interval that it named
+	announced   []time.Time
+}
+
+// A holding is one call of Hold, when it began.
+type holding struct {
+	at        time.Time
+	on        bool
+	addresses int
 }
 
 type sentAdvert struct {
@@ -73,7 +89,7 @@ func newLAN() *lan { return &lan{start: time.Now()} }
 // add puts a machine on the lan; it does not start it.
 func (l *lan) add(c *Config, seed uint64) *machine {
 	n := len(l.machines)
-	m := &machine{lan: l, config: c, up: true, noise: rand.New(rand.NewPCG(seed, uint64(n)))}
+	m := &machine{lan: l, config: c, up: true, log: slog.New(slog.DiscardHandler), noise: rand.New(rand.NewPCG(seed, uint64(n))), chance: rand.New(rand.NewPCG(seed, uint64(n)+100))}
 	m.addr = machineAddr(n)
 	l.machines = append(l.machines, m)
 	return m
@@ -100,7 +116,7 @@ func (m *machine) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	life := m.life + 1
 	notify := func(t Transition) { m.changed(life, t) }
-	g := newGroup(m.config, &port{m, life}, slog.New(slog.DiscardHandler), notify, m.clock)
+	g := newGroup(m.config, &port{m, life}, m.log, notify, m.clock)
 	m.lan.mu.Lock()
 	defer m.lan.mu.Unlock()
 	m.life = life
@@ -133,7 +149,7 @@ func (m *machine) stop() error {
 	defer m.lan.mu.Unlock()
 	m.life++
 	m.group, m.ended = nil, nil
-	if m.held {
+	if m.held && err == nil {
 		m.lan.violation(m, "Run returned before the addresses were released")
 	}
 	return err
@@ -155,26 +171,34 @@ func (m *machine) kill(power bool) {
 	m.ended = nil
 }
 
-// stall freezes the process: its goroutines, and what came for it meanwhile waits in the socket.
-func (m *machine) stall(d time.Duration) {
+// stall freezes the process: its goroutines, and what came for it meanwhile waits in the socket. The reader has handed that over when
+// lag has passed after the end.
+func (m *machine) stall(d, lag time.Duration) {
 	m.lan.mu.Lock()
 	defer m.lan.mu.Unlock()
 	m.lan.note(m, "stalls for %s", d)
 	m.wakeAt = time.Now().Add(d)
-	m.readAt = m.wakeAt.Add(time.Duration(m.noise.Int64N(int64(readerLag))))
+	m.readAt = m.wakeAt.Add(lag)
 	time.AfterFunc(time.Until(m.readAt), m.readSocket)
 }
 
-// clock is the time as the process sees it: it cannot look while it is stalled.
+// clock is the time as the goroutine of the timers sees it: it cannot look while the machine is stalled.
 func (m *machine) clock() time.Time {
+	m.wake(0)
+	return time.Now()
+}
+
+// wake returns when the machine is not stalled. The goroutines of a machine that was do not all wake at the same instant; this
+// one comes so much later than the first.
+func (m *machine) wake(later time.Duration) {
 	for {
 		m.lan.mu.Lock()
 		wait := time.Until(m.wakeAt)
 		m.lan.mu.Unlock()
 		if wait <= 0 {
-			return time.Now()
+			return
 		}
-		time.Sleep(wait)
+		time.Sleep(wait + later)
 	}
 }
 
@@ -219,14 +243,14 @@ func (m *machine) changed(life int, t Transition) {
 }
 
 // transmit carries something from m to everything else in the same part, through loss and delay.
-func (m *machine) transmit(arrive func(*machine)) {
+func (m *machine) transmit(luck *rand.Rand, arrive func(*machine)) {
 	l := m.lan
 	for _, other := range l.machines {
 		if other == m || !m.up || m.part != other.part {
 			continue
 		}
-		for copies := l.copies(m.noise); copies > 0; copies-- {
-			delay := wireDelay + time.Duration(m.noise.Int64N(int64(l.delay)+1000))
+		for copies := l.copies(luck); copies > 0; copies-- {
+			delay := wireDelay + time.Duration(luck.Int64N(int64(l.delay)+1000))
 			time.AfterFunc(delay, func() {
 				l.mu.Lock()
 				defer l.mu.Unlock()
@@ -236,8 +260,8 @@ func (m *machine) transmit(arrive func(*machine)) {
 	}
 }
 
-func (l *lan) copies(noise *rand.Rand) int {
-	lost, doubled := noise.Float64(), noise.Float64()
+func (l *lan) copies(luck *rand.Rand) int {
+	lost, doubled := luck.Float64(), luck.Float64()
 	switch {
 	case lost < l.loss:
 		return 0
@@ -271,10 +295,13 @@ func (p *port) Send(c *Config, to netip.Addr, packet Packet) error {
 	if p.life != m.life {
 		return nil
 	}
-	m.checkAdvert(c, packet)
+	if m.sendError != nil {
+		return m.sendError
+	}
+	m.checkAdvert(packet)
 	m.sent = append(m.sent, sentAdvert{time.Now(), to, packet})
 	bytes := packet.Marshal(m.addr, to)
-	m.transmit(func(other *machine) {
+	m.transmit(m.noise, func(other *machine) {
 		parsed, err := ParsePacket(bytes, m.addr, to)
 		if err != nil {
 			l.violation(other, "cannot parse an advert: %v", err)
@@ -286,38 +313,39 @@ func (p *port) Send(c *Config, to netip.Addr, packet Packet) error {
 }
 
 // checkAdvert looks at the gap since the last advert of a master that was not stalled meanwhile.
-func (m *machine) checkAdvert(c *Config, p Packet) {
+func (m *machine) checkAdvert(p Packet) {
 	now := time.Now()
 	if p.Priority == PriorityResign {
 		m.lastAdvert = time.Time{}
 		return
 	}
 	gap := now.Sub(m.lastAdvert)
-	if !m.lastAdvert.IsZero() && m.lastAdvert.After(m.wakeAt) && gap > c.AdvertInterval {
-		m.lan.violation(m, "%s between two adverts, interval %s", gap, c.AdvertInterval)
+	if !m.lastAdvert.IsZero() && m.lastAdvert.After(m.wakeAt) && gap > m.promised {
+		m.lan.violation(m, "%s between two adverts, interval %s", gap, m.promised)
 	}
-	m.lastAdvert = now
+	m.lastAdvert, m.promised = now, p.Interval
 }
 
 func (p *port) Hold(c *Config, on bool) error {
 	m := p.m
-	m.clock()
+	m.wake(followLag)
 	m.lan.mu.Lock()
 	delay := m.holdDelay
+	m.holds = append(m.holds, holding{time.Now(), on, len(c.Addresses)})
 	if !on && p.life == m.life {
 		m.burst++
 	}
 	m.lan.mu.Unlock()
 	time.Sleep(delay)
-	m.clock()
+	m.wake(followLag)
 	m.lan.mu.Lock()
 	defer m.lan.mu.Unlock()
 	if p.life != m.life {
 		return nil
 	}
 	if !on {
-		m.held = false
-		return nil
+		m.held = m.held && m.freeError != nil
+		return m.freeError
 	}
 	if m.holdError != nil {
 		return m.holdError
@@ -328,7 +356,7 @@ func (p *port) Hold(c *Config, on bool) error {
 
 func (p *port) Announce(c *Config) error {
 	m := p.m
-	m.clock()
+	m.wake(followLag)
 	m.lan.mu.Lock()
 	defer m.lan.mu.Unlock()
 	if p.life != m.life {
@@ -344,7 +372,7 @@ func (p *port) Announce(c *Config) error {
 
 // repeat is the second burst. A stalled process makes it when it wakes.
 func (m *machine) repeat(life, burst int) {
-	m.clock()
+	m.wake(announcerLag)
 	m.lan.mu.Lock()
 	defer m.lan.mu.Unlock()
 	if m.life == life && m.burst == burst {
@@ -353,7 +381,7 @@ func (m *machine) repeat(life, burst int) {
 }
 
 func (m *machine) tellClients() {
-	m.announced++
+	m.announced = append(m.announced, time.Now())
 	m.lan.note(m, "announces")
 	if !m.held {
 		m.lan.violation(m, "announces what it does not hold")
@@ -362,5 +390,5 @@ func (m *machine) tellClients() {
 		return
 	}
 	m.arp = m
-	m.transmit(func(other *machine) { other.arp = m })
+	m.transmit(m.chance, func(other *machine) { other.arp = m })
 }

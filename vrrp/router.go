@@ -106,7 +106,7 @@ func (r *router) learn(n news) {
 	r.judge()
 }
 
-// reconfigure changes what the router goes by; role and deadlines stay.
+// reconfigure changes what the router goes by; role and deadlines stay, but see hasten.
 func (r *router) reconfigure(c *Config) {
 	old := r.config
 	r.config = c
@@ -114,6 +114,7 @@ func (r *router) reconfigure(c *Config) {
 	if c.Version == V2 || r.state.Role != Backup { // nobody taught us another interval
 		r.state.MasterInterval = c.AdvertInterval
 	}
+	r.hasten()
 	moved := !slices.Equal(old.Addresses, c.Addresses)
 	if moved && r.holdFault != "" {
 		r.retryAt = r.now() // the new ones may be right
@@ -125,6 +126,20 @@ func (r *router) reconfigure(c *Config) {
 	if moved {
 		r.announce(r.now())
 	}
+}
+
+// hasten keeps the promise of a shorter interval: the first advert that names it may be a reply, and the next has to follow in time.
+func (r *router) hasten() {
+	latest := r.now().Add(r.config.AdvertInterval)
+	if r.state.Role == Master && !r.state.Listening && r.deadline.After(latest) {
+		r.setDeadline(latest)
+	}
+}
+
+// setDeadline says when the timer of the protocol runs out, and from when on a master has overslept it.
+func (r *router) setDeadline(t time.Time) {
+	r.deadline = t
+	r.tooLate = t.Add(oversleepIntervals * r.config.AdvertInterval)
 }
 
 // judge compares the faults with the role, and lets a new router begin.
@@ -270,8 +285,7 @@ func (r *router) perform(a Action, o occasion) {
 		r.sendWhenDue(a.Priority, o, now)
 	case Arm:
 		r.looks = 0
-		r.deadline = r.anchor(o, now).Add(a.After)
-		r.tooLate = r.deadline.Add(oversleepIntervals * r.config.AdvertInterval)
+		r.setDeadline(r.anchor(o, now).Add(a.After))
 	case Disarm:
 		r.deadline = time.Time{}
 	case Hold:

@@ -141,9 +141,9 @@ func (w *world) disturb(kinds int) {
 		m := w.machines[w.IntN(len(w.machines))]
 		switch w.IntN(kinds) {
 		case 0:
-			m.stall(w.upTo(8 * w.slowest))
+			m.stall(w.upTo(8*w.slowest), w.upTo(readerLag))
 		case 1:
-			m.stall(w.upTo(8 * w.slowest))
+			m.stall(w.upTo(8*w.slowest), w.upTo(readerLag))
 			time.Sleep(w.upTo(w.slowest))
 			w.toggle(m)
 		case 2, 3:
@@ -208,8 +208,11 @@ func (w *world) reload(m *machine) {
 	if c.Priority != PriorityOwner {
 		c.Priority, c.NoPreempt = uint8(1+w.IntN(254)), w.IntN(4) == 0
 	}
+	if c.Version == V3 {
+		c.AdvertInterval = w.machines[w.IntN(len(w.machines))].config.AdvertInterval
+	}
 	m.config = &c
-	w.note(m, "reloads: priority %d nopreempt %v", c.Priority, c.NoPreempt)
+	w.note(m, "reloads: priority %d interval %s nopreempt %v", c.Priority, c.AdvertInterval, c.NoPreempt)
 	if m.group != nil {
 		m.group.Configure(&c)
 	}
