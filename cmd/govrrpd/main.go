@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -37,7 +39,7 @@ func main() {
 // execute runs one command and returns its exit status.
 func execute(ctx context.Context, args []string) int {
 	root := newRoot()
-	root.SetArgs(args)
+	root.SetArgs(withLongVar(args))
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:
@@ -45,15 +47,21 @@ func execute(ctx context.Context, args []string) int {
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(os.Stderr, "govrrpd: %v\n", err)
 		return exitUsage
-	case errors.Is(err, errReported):
-		return exitFailed
 	}
 	fmt.Fprintf(os.Stderr, "govrrpd: %v\n", err)
 	return exitFailed
 }
 
-// errReported ends a command that has already told the user what is wrong.
-var errReported = errors.New("reported")
+// withLongVar lets -var be written as HashiCorp's tools have it; one dash is for one-letter flags otherwise.
+func withLongVar(args []string) []string {
+	out := slices.Clone(args)
+	for i, a := range out {
+		if a == "-var" || strings.HasPrefix(a, "-var=") {
+			out[i] = "-" + a
+		}
+	}
+	return out
+}
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{

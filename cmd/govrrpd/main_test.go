@@ -19,6 +19,8 @@ func writeConfig(t *testing.T, text string) string {
 func TestExitStatusTellsWrongUsageFromFailure(t *testing.T) {
 	good := writeConfig(t, "vrrp_instance \"web\" {\n  interface = \"eth0\"\n  virtual_router_id = 51\n  virtual_addresses = [\"192.0.2.10/24\"]\n}\n")
 	bad := writeConfig(t, "vrrp_instance \"web\" {\n  interfase = \"eth0\"\n}\n")
+	variables := writeConfig(t, "variable \"a\" {}\nvariable \"b\" {}\nvariable \"c\" {}\n"+
+		"vrrp_instance \"web\" {\n  interface = var.a\n  virtual_router_id = 51\n  virtual_addresses = [\"192.0.2.10/24\"]\n}\n")
 	tests := []struct {
 		name string
 		args []string
@@ -27,6 +29,7 @@ func TestExitStatusTellsWrongUsageFromFailure(t *testing.T) {
 		{"help", []string{"help"}, 0},
 		{"version", []string{"version"}, 0},
 		{"valid configuration", []string{"check", "-c", good}, 0},
+		{"variables with one dash and two", []string{"check", "-c", variables, "-var", "a=eth0", "-var=b=eth1", "--var", "c=eth2"}, 0},
 		{"invalid configuration", []string{"check", "-c", bad}, exitFailed},
 		{"missing configuration", []string{"check", "-c", filepath.Join(good, "absent.hcl")}, exitFailed},
 		{"unknown command", []string{"fly"}, exitUsage},
