@@ -40,8 +40,8 @@ func TestClientsFindTheMasterAtOnceWhenHalvesJoin(parent *testing.T) {
 	}
 }
 
-// apart is the least time between two partings: govrrpd announces at most once a second because of lesser adverts, so that a flood of
-// them makes no flood of ARP, and a second time when that second is over.
+// apart is the least time between two partings, and from the election to the first: because of lesser adverts govrrpd announces at
+// least a second after it last did, so that a flood of them makes no flood of ARP, and once more when that second is over.
 const apart = 2 * time.Second
 
 // A healing is a duel with a client on the side of the worse one.
@@ -68,7 +68,8 @@ func (h *healing) begin() {
 		s.start()
 	}
 	h.settled(h.better, startup)
-	h.WaitFor(startup, h.worse.String()+" to listen", h.worse.backup)
+	h.WaitFor(startup, h.worse.String()+" to listen", h.worse.listens)
+	h.Always(apart, "the better one in office", h.better.holds)
 	h.ping = h.client.Ping(virtual, 5*time.Millisecond)
 	h.WaitFor(startup, "the client to send to "+h.better.String(), h.sendsTo(h.better))
 }

@@ -66,12 +66,13 @@ func (s *speaker) start() {
 // resign asks for an orderly stop and does not wait for it: keepalived stays for another second after it has left.
 func (s *speaker) resign() { s.run.Signal(syscall.SIGTERM) }
 
-// backup tells whether this run has got as far as listening to others.
-func (s *speaker) backup() bool {
+// listens tells whether this run has got as far as listening to others.
+func (s *speaker) listens() bool {
 	if s.kind == keepalived {
 		return strings.Contains(s.run.Log()[s.read:], "Entering BACKUP STATE")
 	}
-	return s.gov.Role(netns.InstanceName) == "backup"
+	role := s.gov.Role(netns.InstanceName)
+	return role == "backup" || role == "master" // which it may be already
 }
 
 func (s *speaker) holds() bool { return s.node.Has(virtual) }
