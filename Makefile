@@ -28,7 +28,7 @@ PEERS       := keepalived:keepalived ipvsadm:ipvsadm
 KERNEL      := modprobe:kmod linux.uml:user-mode-linux
 RACE_TOOLS  := gcc:gcc
 
-.PHONY: all build demo test test-fast lab lint fuzz cover install clean programs tools-netns tools-lab
+.PHONY: all build demo test test-fast bench lab lint fuzz cover install clean programs tools-netns tools-lab
 
 all: build
 
@@ -50,6 +50,11 @@ tools-lab: tools-netns
 demo: programs tools-lab
 	@bin/lab bin/demo
 
+# Side by side with keepalived: a table, and bench.json. Ends with an error when govrrpd misses a target.
+bench: programs tools-lab
+	@$(STATIC) -o bin/ ./test/netns/bench
+	@bin/bench
+
 lab: programs tools-lab
 	@echo "== a shell on a kernel with IPVS; the host's files are real, /run is not; exit ends it"
 	@PATH="$(CURDIR)/bin:$$PATH" bin/lab -t $${SHELL:-/bin/sh}
@@ -61,7 +66,7 @@ test: programs tools-lab $(GOLANGCI)
 	  -go 'unit=go test -json ./...' \
 	  -go 'race=go test -race -json ./...' \
 	  -go "namespaces=go test -race -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)" \
-	  -go "interop=go test -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -in interop_)" \
+	  -go "interop=go test -count=1 -tags netns -timeout 15m -parallel 40 -json $$(bin/tally -tagged netns -in interop_)" \
 	  -go "lab=$(GOTEST_LAB) -json $$(bin/tally -tagged lab)"
 
 test-fast: programs

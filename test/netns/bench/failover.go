@@ -17,8 +17,10 @@ const (
 	failoverSlack = 5.0 // ms
 
 	startLimit = 10 * time.Second
-	// calm is how long a pair is watched in peace before the pull, and the client after it.
-	calm = 200 * time.Millisecond
+	// failoverTries is how often a failover is tried until the pair is calm before it.
+	failoverTries = 10
+	// calmTime is how long a pair is watched in peace before the pull, and the client after it.
+	calmTime = 200 * time.Millisecond
 )
 
 var failoverVIP = netip.MustParsePrefix("192.0.2.100/24")
@@ -40,7 +42,7 @@ func measureFailover(ctx context.Context, o options) ([]Metric, error) {
 		runs := Figures{}
 		for i := range o.runs {
 			for _, kind := range []string{govrrpd, keepalived} {
-				gap, err := failover(ctx, kind, f)
+				gap, err := failoverInPeace(ctx, kind, f)
 				if err != nil {
 					return nil, fmt.Errorf("%s of %s: %w", f.name, kind, err)
 				}
@@ -55,24 +57,38 @@ func measureFailover(ctx context.Context, o options) ([]Metric, error) {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// failover makes a pair and breaks it once.
-func failover(ctx context.Context, kind string, f fault) (gap time.Duration, err error) {
+// failoverInPeace repeats a failover whose master lost its office before the cable was pulled: at 10 ms adverts a busy machine that is
+// 20 ms late is enough, and that is another measurement.
+func failoverInPeace(ctx context.Context, kind string, f fault) (time.Duration, error) {
+	for range failoverTries {
+		gap, calm, err := failover(ctx, kind, f)
+		if err != nil || calm {
+			return gap, err
+		}
+		fmt.Fprintf(os.Stderr, "%s: %s changed roles before; once more\n", f.name, kind)
+	}
+	return 0, fmt.Errorf("the pair never stayed calm for %s: is this machine busy?", calmTime)
+}
+
+// failover makes a pair and breaks it once, if it is calm.
+func failover(ctx context.Context, kind string, f fault) (gap time.Duration, calm bool, err error) {
 	err = play(ctx, func(s *scene) {
 		p := newPair(s, kind)
 		ping := p.client.Ping(failoverVIP.Addr(), failoverPing)
 		p.answered(ping, time.Now())
-		p.Always(calm, "the master in office", p.masterHolds)
+		if calm = p.calm(p.masterHolds); !calm {
+			return
+		}
 		pulled := time.Now()
 		f.pull(p.cable)
-		p.WaitFor(startLimit, "the backup to hold the address", func() bool { return p.backup.Has(failoverVIP.Addr()) })
+		p.WaitFor(startLimit, "the backup to hold the address", p.backupHolds)
 		p.answered(ping, time.Now())
-		after := time.Now()
-		p.Always(calm, "the new master in office", func() bool { return p.backup.Has(failoverVIP.Addr()) })
-		p.answered(ping, after)
+		p.calm(p.backupHolds)
+		p.answered(ping, time.Now())
 		ping.Stop()
-		gap = ping.LongestGap(pulled.Add(-calm / 2))
+		gap = ping.LongestGap(pulled.Add(-calmTime / 2))
 	})
-	return gap, err
+	return gap, calm, err
 }
 
 // A pair is two directors of one kind and a client on one segment.
@@ -97,8 +113,18 @@ func newPair(s *scene, kind string) pair {
 	return p
 }
 
-func (p pair) masterHolds() bool {
-	return p.master.Has(failoverVIP.Addr()) && !p.backup.Has(failoverVIP.Addr())
+func (p pair) masterHolds() bool { return p.master.Has(failoverVIP.Addr()) && !p.backupHolds() }
+
+func (p pair) backupHolds() bool { return p.backup.Has(failoverVIP.Addr()) }
+
+// calm waits for calmTime and returns whether holds did all the time.
+func (p pair) calm(holds func() bool) bool {
+	held, end := true, time.Now().Add(calmTime)
+	p.WaitFor(startLimit, "nothing to happen", func() bool {
+		held = held && holds()
+		return !held || time.Now().After(end)
+	})
+	return held
 }
 
 // answered waits for an answer to a request that is sent after a moment.
