@@ -162,6 +162,21 @@ func (w *World) WaitFor(limit time.Duration, what string, done func() bool) time
 	return time.Since(start)
 }
 
+// WaitNone is WaitFor for conditions that can say what is still amiss: it waits until amiss returns "", and shows the last answer
+// when that does not happen.
+func (w *World) WaitNone(limit time.Duration, what string, amiss func() string) time.Duration {
+	w.t.Helper()
+	start := time.Now()
+	poll(func() bool {
+		text := amiss()
+		if text != "" && time.Since(start) > limit {
+			w.t.Fatalf("waited %s in vain: %s; at the end:\n%s", limit, what, text)
+		}
+		return text == ""
+	})
+	return time.Since(start)
+}
+
 // Always fails as soon as holds returns false within span. what says what should have held.
 func (w *World) Always(span time.Duration, what string, holds func() bool) {
 	w.t.Helper()
