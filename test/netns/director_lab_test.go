@@ -22,6 +22,10 @@ const (
 	// slack is what a loaded lab kernel with one CPU may add to an interval.
 	slack = 100 * time.Millisecond
 
+	// calm is the advert interval of the tests that are not about takeovers: at 100 ms a busy host may hold a guest up for longer
+	// than a backup waits.
+	calm = 500 * time.Millisecond
+
 	labGlobal = "global {\n  ipvs_refresh = \"1s\"\n}\n\n"
 
 	highPriority, lowPriority = 200, 100
@@ -33,11 +37,11 @@ type directed struct {
 	d1, d2 *netns.Director
 }
 
-func newDirected(t *testing.T, global string) directed {
+func newDirected(t *testing.T, global string, interval time.Duration) directed {
 	t.Helper()
 	d := directed{Site: netns.NewSite(t)}
-	d.d1 = d.LB1.Govrrpd(global + netns.SiteConfig(highPriority))
-	d.d2 = d.LB2.Govrrpd(global + netns.SiteConfig(lowPriority))
+	d.d1 = d.LB1.Govrrpd(global + netns.SiteConfig(highPriority, interval))
+	d.d2 = d.LB2.Govrrpd(global + netns.SiteConfig(lowPriority, interval))
 	d.settled()
 	return d
 }
@@ -68,7 +72,7 @@ func whole(n *netns.Node) string {
 }
 
 func TestServicesBalanceByWeight(t *testing.T) {
-	d := newDirected(t, labGlobal)
+	d := newDirected(t, labGlobal, calm)
 	for _, service := range netns.SiteServices() {
 		got := d.Client.GetMany(service.URL(), 60, 5*time.Second)
 		if diff := cmp.Diff(map[string]int{"rs1": 30, "rs2": 20, "rs3": 10}, got.Answers); diff != "" {
@@ -78,7 +82,7 @@ func TestServicesBalanceByWeight(t *testing.T) {
 }
 
 func TestDeadServersLeaveTheSorryServerAnswersAndTheyComeBack(t *testing.T) {
-	d := newDirected(t, labGlobal)
+	d := newDirected(t, labGlobal, calm)
 	service := netns.SiteServices()[0]
 	const out = netns.CheckFall*netns.CheckInterval + netns.CheckTimeout
 
@@ -120,7 +124,7 @@ func TestCablePullMovesTheAddressAndBack(t *testing.T) {
 		{"with carrier", (*netns.Port).Unplug, 2 * netns.AdvertInterval},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := newDirected(t, labGlobal)
+			d := newDirected(t, labGlobal, netns.AdvertInterval)
 			allowed := netns.TakeoverAllowed(lowPriority)
 			// Cut off outside only, lb1 still has the gateway's address inside, and so has lb2: no NAT then.
 			direct := netns.SiteServices()[1]
@@ -146,14 +150,14 @@ func TestCablePullMovesTheAddressAndBack(t *testing.T) {
 }
 
 func TestBadFileOnReloadChangesNothing(t *testing.T) {
-	d := newDirected(t, labGlobal)
+	d := newDirected(t, labGlobal, calm)
 	since, err := d.d1.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	capture := d.Capture(d.Outside[d.LB1])
 	stalls, start := d.WatchStalls(), time.Now()
-	bad := strings.Replace(netns.SiteConfig(50), "priority ", "priorty ", 1)
+	bad := strings.Replace(netns.SiteConfig(50, calm), "priority ", "priorty ", 1)
 	bad = strings.Replace(bad, `"wrr"`, `"wrrr"`, 1)
 	out, err := d.d1.Reload(labGlobal + bad)
 	if err == nil {
@@ -164,7 +168,7 @@ func TestBadFileOnReloadChangesNothing(t *testing.T) {
 			t.Errorf("reload printed %q, want %q in it", out, want)
 		}
 	}
-	d.WaitFor(settle, "adverts after the reload", func() bool { return len(capture.AdvertsFrom(d.Outside[d.LB1], start)) > 10 })
+	d.WaitFor(settle, "adverts after the reload", func() bool { return len(capture.AdvertsFrom(d.Outside[d.LB1], start)) > 5 })
 	steady(t, capture.AdvertsFrom(d.Outside[d.LB1], start), highPriority, stalls.Since(start))
 	now, err := d.d1.Status(t.Context())
 	if diff := cmp.Diff(since.VRRP, now.VRRP); err != nil || diff != "" {
@@ -176,7 +180,7 @@ func TestBadFileOnReloadChangesNothing(t *testing.T) {
 }
 
 func TestReloadChangesWhatIsNewAndNothingElse(t *testing.T) {
-	d := newDirected(t, labGlobal)
+	d := newDirected(t, labGlobal, calm)
 	service := netns.SiteServices()[0]
 	talk := d.Client.Converse(service.Addr())
 	first, err := talk.Ask(settle)
@@ -185,12 +189,12 @@ func TestReloadChangesWhatIsNewAndNothingElse(t *testing.T) {
 	}
 	capture := d.Capture(d.Outside[d.LB1])
 	stalls, start := d.WatchStalls(), time.Now()
-	changed := strings.Replace(netns.SiteConfig(highPriority), `"10.0.0.13:8080" { weight = 1 }`, `"10.0.0.13:8080" { weight = 7 }`, 1)
+	changed := strings.Replace(netns.SiteConfig(highPriority, calm), `"10.0.0.13:8080" { weight = 1 }`, `"10.0.0.13:8080" { weight = 7 }`, 1)
 	if out, err := d.d1.Reload(labGlobal + changed); err != nil {
 		t.Fatalf("reload: %v: %s", err, out)
 	}
 	d.WaitFor(settle, "the new weight", func() bool { return d.LB1.Weights(service.Addr())[service.ServerOf(2)] == 7 })
-	d.WaitFor(settle, "adverts after the reload", func() bool { return len(capture.AdvertsFrom(d.Outside[d.LB1], start)) > 10 })
+	d.WaitFor(settle, "adverts after the reload", func() bool { return len(capture.AdvertsFrom(d.Outside[d.LB1], start)) > 5 })
 	steady(t, capture.AdvertsFrom(d.Outside[d.LB1], start), highPriority, stalls.Since(start))
 	if again, err := talk.Ask(settle); err != nil || again != first {
 		t.Errorf("the connection to %s: %q, %v", first, again, err)
@@ -200,9 +204,9 @@ func TestReloadChangesWhatIsNewAndNothingElse(t *testing.T) {
 // steady fails when adverts are late, beyond the time that the machine stood still, or have another priority.
 func steady(t *testing.T, adverts []netns.Advert, priority uint8, stood time.Duration) {
 	t.Helper()
-	if gap, end := netns.LongestGap(adverts); gap > netns.AdvertInterval+slack+stood {
+	if gap, end := netns.LongestGap(adverts); gap > calm+slack+stood {
 		t.Errorf("no advert for %s before %s, want one every %s (the machine stood still for %s)",
-			gap, end.Format("15:04:05.000"), netns.AdvertInterval, stood)
+			gap, end.Format("15:04:05.000"), calm, stood)
 	}
 	for _, a := range adverts {
 		if a.Err != nil || a.Packet.Priority != priority {
@@ -212,7 +216,7 @@ func steady(t *testing.T, adverts []netns.Advert, priority uint8, stood time.Dur
 }
 
 func TestKilledDirectorLeavesRouterAndConnections(t *testing.T) {
-	d := newDirected(t, labGlobal)
+	d := newDirected(t, labGlobal, calm)
 	service := netns.SiteServices()[0]
 	talk := d.Client.Converse(service.Addr())
 	server, err := talk.Ask(settle)
@@ -230,7 +234,7 @@ func TestKilledDirectorLeavesRouterAndConnections(t *testing.T) {
 
 	d.d1.Kill()
 	killed := time.Now()
-	d.WaitFor(settle, "adverts without a director", func() bool { return len(capture.AdvertsFrom(d.Outside[d.LB1], killed)) > 20 })
+	d.WaitFor(settle, "adverts without a director", func() bool { return len(capture.AdvertsFrom(d.Outside[d.LB1], killed)) > 5 })
 	if again, err := talk.Ask(settle); err != nil || again != server {
 		t.Errorf("without a director the connection to %s gave %q, %v", server, again, err)
 	}
@@ -245,7 +249,7 @@ func TestKilledDirectorLeavesRouterAndConnections(t *testing.T) {
 	if now, err := d.d1.RouterPID(); err != nil || now != router {
 		t.Errorf("the router is process %d, %v, want %d as before", now, err, router)
 	}
-	d.WaitFor(settle, "adverts with the new director", func() bool { return len(capture.AdvertsFrom(d.Outside[d.LB1], restarted)) > 20 })
+	d.WaitFor(settle, "adverts with the new director", func() bool { return len(capture.AdvertsFrom(d.Outside[d.LB1], restarted)) > 5 })
 	steady(t, capture.AdvertsFrom(d.Outside[d.LB1], start), highPriority, stalls.Since(start))
 	if got := capture.AdvertsFrom(d.Outside[d.LB2], start); len(got) > 0 {
 		t.Errorf("the backup sent %d adverts, the first %+v", len(got), got[0])
@@ -278,7 +282,7 @@ func connections(t *testing.T, n *netns.Node) string {
 }
 
 func TestTableIsRepairedAndForeignServicesAreLeftAlone(t *testing.T) {
-	d := newDirected(t, labGlobal)
+	d := newDirected(t, labGlobal, calm)
 	d.LB1.MustRun("ipvsadm", "-A", "-t", "198.51.100.1:25", "-s", "rr")
 	d.LB1.MustRun("ipvsadm", "-a", "-t", "198.51.100.1:25", "-r", "198.51.100.2:25", "-m", "-w", "5")
 	foreign := d.LB1.MustRun("ipvsadm", "-ln", "-t", "198.51.100.1:25")
@@ -287,7 +291,7 @@ func TestTableIsRepairedAndForeignServicesAreLeftAlone(t *testing.T) {
 	d.LB1.MustRun("ipvsadm", "-d", "-t", services[1].Addr().String(), "-r", services[1].ServerOf(0).String())
 	d.LB1.MustRun("ipvsadm", "-e", "-t", services[2].Addr().String(), "-r", services[2].ServerOf(0).String(), "-i", "-w", "9")
 	d.WaitNone(reread+slack+200*time.Millisecond, "the table to be repaired", func() string { return whole(d.LB1) })
-	if out, err := d.d1.Reload(labGlobal + netns.SiteConfig(highPriority)); err != nil {
+	if out, err := d.d1.Reload(labGlobal + netns.SiteConfig(highPriority, calm)); err != nil {
 		t.Errorf("reload: %v: %s", err, out)
 	}
 	d.Always(2*reread, "the table to stay whole", func() bool { return whole(d.LB1) == "" })
@@ -305,7 +309,7 @@ func TestSIGTERMResignsAndReleases(t *testing.T) {
 		{"and flushes the table", strings.Replace(labGlobal, "}", "  flush_on_stop = true\n}", 1), 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := newDirected(t, tt.global)
+			d := newDirected(t, tt.global, calm)
 			d.LB1.MustRun("ipvsadm", "-A", "-t", "198.51.100.1:25", "-s", "rr")
 			router, err := d.d1.RouterPID()
 			if err != nil {

@@ -33,7 +33,7 @@ const (
 
 	// RouterName is the name of the virtual router in SiteConfig.
 	RouterName = "web"
-	// AdvertInterval is that of SiteConfig.
+	// AdvertInterval is what the issue measures takeovers with, see Takeover.
 	AdvertInterval = 100 * time.Millisecond
 	// CheckInterval, CheckTimeout and CheckFall are those of the checks in SiteConfig.
 	CheckInterval = time.Second
@@ -126,7 +126,7 @@ func (s *Site) realServer(n *Node) *HTTPServer {
 }
 
 // SiteConfig returns the configuration of a director of the Site. The real servers have the weights 3, 2 and 1.
-func SiteConfig(priority int) string {
+func SiteConfig(priority int, interval time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `vrrp_instance %q {
   interface         = "outside"
@@ -141,7 +141,7 @@ func SiteConfig(priority int) string {
     advertised = false
   }
 }
-`, RouterName, priority, AdvertInterval, vipPrefix, gatewayPrefix)
+`, RouterName, priority, interval, vipPrefix, gatewayPrefix)
 	for _, service := range SiteServices() {
 		fmt.Fprintf(&b, `
 virtual_server %q {

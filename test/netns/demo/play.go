@@ -66,8 +66,8 @@ func (s *show) election() {
 	site := s.site
 	capture := site.Capture(site.Outside[site.LB1], site.Outside[site.LB2])
 	start := time.Now()
-	s.d1 = site.LB1.Govrrpd(netns.SiteConfig(priority1))
-	s.d2 = site.LB2.Govrrpd(netns.SiteConfig(priority2))
+	s.d1 = site.LB1.Govrrpd(netns.SiteConfig(priority1, netns.AdvertInterval))
+	s.d2 = site.LB2.Govrrpd(netns.SiteConfig(priority2, netns.AdvertInterval))
 	s.Do("govrrpd run on lb1 (priority %d) and lb2 (priority %d)", priority1, priority2)
 	s.settled()
 	s.Saw("lb1 is master and holds %s, lb2 is backup: %s after the start", netns.VIP(), ms(time.Since(start)))
