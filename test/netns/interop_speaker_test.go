@@ -159,16 +159,6 @@ func (d *duel) other(s *speaker) *speaker {
 	return d.speakers[0]
 }
 
-// better returns the speaker that wins an election: the higher priority or, when they are equal, the higher address.
-func (d *duel) better() *speaker {
-	a, b := d.speakers[0], d.speakers[1]
-	tie := a.priority == b.priority && netip.MustParseAddr(a.address).Compare(netip.MustParseAddr(b.address)) > 0
-	if a.priority > b.priority || tie {
-		return a
-	}
-	return b
-}
-
 // down returns how long s waits for a master that has said it advertises every interval: three times, and the skew of s,
 // RFC 9568 section 6.1, RFC 3768 section 6.1.
 func (s *speaker) down(interval time.Duration) time.Duration { return 3*interval + s.skew(interval) }

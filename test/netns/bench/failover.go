@@ -50,7 +50,7 @@ func measureFailover(ctx context.Context, o options) ([]Metric, error) {
 				fmt.Fprintf(os.Stderr, "%s, run %d: %s %.1f ms\n", f.name, i+1, kind, ms(gap))
 			}
 		}
-		metrics = append(metrics, newMetric(f.name, "ms", runs, func(k float64) float64 { return k + failoverSlack }))
+		metrics = append(metrics, newMetric(f.name, runs, func(k float64) float64 { return k + failoverSlack }))
 	}
 	return metrics, nil
 }

@@ -32,10 +32,10 @@ type Metric struct {
 	Runs       Figures `json:"runs"`
 }
 
-// newMetric takes the medians. target computes from keepalived's the most that ours may be; nil for none.
-func newMetric(name, unit string, runs Figures, target func(keepalived float64) float64) Metric {
+// newMetric takes the medians of runs in ms. target computes from keepalived's the most that ours may be; nil for none.
+func newMetric(name string, runs Figures, target func(keepalived float64) float64) Metric {
 	m := Metric{
-		Name: name, Unit: unit, Runs: runs,
+		Name: name, Unit: "ms", Runs: runs,
 		Govrrpd: median(runs[govrrpd]), Keepalived: median(runs[keepalived]), Ipvsadm: median(runs[ipvsadm]),
 	}
 	if m.Keepalived > 0 {

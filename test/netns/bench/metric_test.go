@@ -38,7 +38,7 @@ func TestMetricJudgesGovrrpdByKeepalived(t *testing.T) {
 		{"no target", 1000, nil, true, "-"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m := newMetric("table", "ms", Figures{govrrpd: {tt.govrrpd}, keepalived: {100}}, tt.target)
+			m := newMetric("table", Figures{govrrpd: {tt.govrrpd}, keepalived: {100}}, tt.target)
 			if m.met() != tt.met || allMet([]Metric{m}) != tt.met || m.verdict() != tt.verdict {
 				t.Errorf("met %t, all %t, verdict %q; want %t and %q", m.met(), allMet([]Metric{m}), m.verdict(), tt.met, tt.verdict)
 			}

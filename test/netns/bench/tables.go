@@ -57,8 +57,8 @@ func measureTables(ctx context.Context, o options) ([]Metric, error) {
 	share := func(k float64) float64 { return k / fifth }
 	table := fmt.Sprintf("IPVS table %d x %d", services, servers)
 	return []Metric{
-		newMetric(table+", programming (first to last entry)", "ms", fill, share),
-		newMetric(table+", process start to last entry", "ms", start, nil),
+		newMetric(table+", programming (first to last entry)", fill, share),
+		newMetric(table+", process start to last entry", start, nil),
 	}, nil
 }
 
@@ -98,10 +98,10 @@ func (p program) fill(ctx context.Context) (f filling, err error) {
 		config := p.config()
 		began := time.Now()
 		p.start(w, node, config)
-		first := c.wait(w, s, "the first service", func(n int) bool { return n > 0 })
-		c.wait(w, s, "the last service", func(n int) bool { return n == services })
+		first := c.wait(s, "the first service", func(n int) bool { return n > 0 })
+		c.wait(s, "the last service", func(n int) bool { return n == services })
 		for i := range services {
-			c.waitServers(w, s, serviceAddress(i))
+			c.waitServers(s, serviceAddress(i))
 		}
 		last := time.Now()
 		node.Crash() // an orderly stop would take the table down, entry by entry
@@ -112,7 +112,7 @@ func (p program) fill(ctx context.Context) (f filling, err error) {
 }
 
 // wait looks at the number of services until it is enough, and returns when it was.
-func (c counter) wait(w *netns.World, s *scene, what string, enough func(int) bool) time.Time {
+func (c counter) wait(s *scene, what string, enough func(int) bool) time.Time {
 	poll(s, what, func() bool {
 		n, err := c.services()
 		if err != nil {
@@ -124,7 +124,7 @@ func (c counter) wait(w *netns.World, s *scene, what string, enough func(int) bo
 }
 
 // waitServers waits until a service has all its servers. Those of most services are there when it is first asked.
-func (c counter) waitServers(w *netns.World, s *scene, service netip.AddrPort) {
+func (c counter) waitServers(s *scene, service netip.AddrPort) {
 	poll(s, "the servers of "+service.String(), func() bool {
 		n, err := c.servers(service)
 		if err != nil {
