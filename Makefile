@@ -16,11 +16,12 @@ STATIC   := CGO_ENABLED=0 go build -trimpath
 GOTEST_LAB := CGO_ENABLED=0 go test -count=1 -tags lab -timeout 20m -exec $(CURDIR)/bin/lab
 COVERED    := ./vrrp/...,./ipvs/...,./checkers/...
 
-# $(call need,COMMAND:PACKAGE …) installs the packages of which the command is missing.
+# $(call need,COMMAND:PACKAGE …) installs the packages of which the command is missing. What apt says is shown when it fails.
+APT := DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends
 define need
 missing=; for p in $(1); do command -v "$${p%%:*}" >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
-if [ -n "$$missing" ]; then echo "== apt-get install$$missing"; \
-apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $$missing >/dev/null; fi
+if [ -n "$$missing" ]; then echo "== apt-get install$$missing"; mkdir -p bin; \
+{ $(APT) update && $(APT) install $$missing; } >bin/apt.log 2>&1 || { cat bin/apt.log; exit 1; }; fi
 endef
 
 NETNS_TOOLS := ip:iproute2 nft:nftables

@@ -53,10 +53,10 @@ func title() string {
 	}
 	return fmt.Sprintf(`govrrpd: two directors, three real servers and a client, on Linux %s with IPVS
 
-     client ─┐                             ┌─ rs1  weight 3
-             ├─ outside ─┬─ lb1 ─┬─ inside ┼─ rs2  weight 2
-     address %s   └─ lb2 ─┘         ├─ rs3  weight 1
-                                           └─ sorry server
+     client ── outside ──┬── lb1 ──┬── inside ──┬── rs1  weight 3
+               %-10s└── lb2 ──┘            ├── rs2  weight 2
+               is virtual                       ├── rs3  weight 1
+                                                └── sorry server
 `, release, netns.VIP())
 }
 
