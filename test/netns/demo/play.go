@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ type show struct {
 
 func play(r *report) {
 	r.printf("%s", title())
+	if _, err := os.Stat("/proc/net/ip_vs"); err != nil {
+		r.Fatalf("this kernel has no IPVS: `make demo` brings one that has")
+	}
 	s := &show{report: r, site: netns.NewSite(r)}
 	s.election()
 	for _, service := range netns.SiteServices() {
@@ -54,8 +58,8 @@ func title() string {
 	return fmt.Sprintf(`govrrpd: two directors, three real servers and a client, on Linux %s with IPVS
 
      client ── outside ──┬── lb1 ──┬── inside ──┬── rs1  weight 3
-               %-10s└── lb2 ──┘            ├── rs2  weight 2
-               is virtual                       ├── rs3  weight 1
+              %-10s └── lb2 ──┘            ├── rs2  weight 2
+              is virtual                        ├── rs3  weight 1
                                                 └── sorry server
 `, release, netns.VIP())
 }
