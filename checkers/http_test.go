@@ -317,6 +317,9 @@ func silent(conn net.Conn) { io.Copy(io.Discard, conn) }
 func TestHTTPSurvivesHostileServers(t *testing.T) {
 	const late = "no answer within 300ms"
 	const head = "HTTP/1.1 200 OK\r\n"
+	record := func(start string) string {
+		return "\x16\x03\x03\x10\x00" + start + strings.Repeat("x", 4096-len(start))
+	}
 	tests := []struct {
 		name   string
 		server func(net.Conn)
@@ -332,6 +335,7 @@ func TestHTTPSurvivesHostileServers(t *testing.T) {
 		{"not HTTP", reply("220 mail.example.net ESMTP\r\n"), false, `read header: malformed HTTP status code "mail.example.net"`},
 		{"not TLS", flood("", "garbage"), true, "TLS with ADDR: first record does not look like a TLS handshake"},
 		{"handshake without end", flood("", "\x16\x03\x03\x00\x04\x00\x00\x00\x00"), true, "TLS with ADDR: …"},
+		{"a handshake message of 64 KiB", flood(record("\x02\x01\x00\x00"), record("")), true, "TLS with ADDR: the answer is too long"},
 		{"header drips", drip(head + "X: "), false, "read header: " + late},
 		{"header line without end", flood(head+"X: ", "x"), false, "read header: the answer is too long"},
 		{"header lines without end", flood(head, "X: y\r\n"), false, "read header: the answer is too long"},

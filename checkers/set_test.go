@@ -521,6 +521,29 @@ func TestRunEndsItsProbesAndReportsNoMore(t *testing.T) {
 	})
 }
 
+func TestNothingWaitsToBeReportedAfterRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		slowly := func(name string, v Verdict) {
+			j.report(name, v)
+			time.Sleep(5 * time.Second)
+		}
+		srv := new(server)
+		s := newSet(slowly, slog.New(slog.DiscardHandler), 16, func() float64 { return 0 })
+		s.Configure([]Config{everySecond("a", srv)})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		after(100 * time.Millisecond)
+		srv.set(refuse)
+		after(2 * time.Second) // "down" now waits for the report of "up" to end
+		cancel()
+		<-done
+		after(20 * time.Second)
+		j.want(t, "a up")
+	})
+}
+
 func TestRunDoesNotWaitForEverForAHungProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
