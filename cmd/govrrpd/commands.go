@@ -14,7 +14,7 @@ func newCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Validate the configuration without touching anything",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  usageArgs(noArgs),
 		RunE: func(*cobra.Command, []string) error {
 			config, complaints, err := source.load()
 			fmt.Fprint(os.Stderr, complaints)
@@ -43,7 +43,7 @@ func newReloadCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reload",
 		Short: "Ask the daemon to load its files again",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  usageArgs(noArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var result reloadResult
 			code, err := askDaemon(c.Context(), socket, http.MethodPost, "/api/v1/reload", &result)

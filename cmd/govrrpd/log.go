@@ -1,10 +1,9 @@
 package main
 
 import (
-	"fmt"
+	"bytes"
 	"io"
 	"log/slog"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -40,28 +39,48 @@ func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 	return nil, usagef("--log-format=%s: want text or json", f.format)
 }
 
+// start returns a logger that never waits for whoever reads w, and the function that ends it. Every long-lived process logs through
+// one: a full pipe must stop neither adverts nor checks.
+func (f *logFlags) start(w io.Writer) (*slog.Logger, func(), error) {
+	direct, err := f.logger(w)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := newAsyncWriter(w, func(lines uint64) {
+		direct.Warn("log lines lost, the reader of the log is too slow", "lines", lines)
+	})
+	log, err := f.logger(out)
+	return log, out.close, err
+}
+
 // An asyncWriter lets goroutines that must not wait write logs: Write queues a copy and never blocks. Lines that do not fit in
-// the queue are dropped and their number is told as soon as there is room.
+// the queue are dropped, and their number is told as soon as there is room.
 type asyncWriter struct {
-	to    io.Writer
-	lines chan []byte
-	lost  atomic.Uint64
-	done  chan struct{}
+	to      io.Writer
+	tell    func(lost uint64) // writes to the same reader
+	lines   chan []byte       // capacity logQueue
+	lost    atomic.Uint64
+	closing chan struct{}
+	done    chan struct{}
 }
 
 // logQueue is enough for a role change of every virtual router of a large site at once.
 const logQueue = 4096
 
-// newAsyncWriter returns a writer to w and starts its goroutine, which close ends.
-func newAsyncWriter(w io.Writer) *asyncWriter {
-	a := &asyncWriter{to: w, lines: make(chan []byte, logQueue), done: make(chan struct{})}
+// logGrace is how long a process that ends waits for the reader of its log.
+const logGrace = time.Second
+
+// newAsyncWriter returns a writer to w and starts its goroutine, which close ends. That goroutine calls tell with the number of
+// lines that were lost.
+func newAsyncWriter(w io.Writer, tell func(lost uint64)) *asyncWriter {
+	a := &asyncWriter{to: w, tell: tell, lines: make(chan []byte, logQueue), closing: make(chan struct{}), done: make(chan struct{})}
 	go a.run()
 	return a
 }
 
 func (a *asyncWriter) Write(line []byte) (int, error) {
 	select {
-	case a.lines <- append([]byte(nil), line...):
+	case a.lines <- bytes.Clone(line):
 	default:
 		a.lost.Add(1)
 	}
@@ -70,20 +89,42 @@ func (a *asyncWriter) Write(line []byte) (int, error) {
 
 func (a *asyncWriter) run() {
 	defer close(a.done)
-	for line := range a.lines {
-		_, _ = a.to.Write(line) // who could be told that the log cannot be written?
-		if n := a.lost.Swap(0); n > 0 {
-			_, _ = fmt.Fprintf(a.to, "level=WARN msg=\"log lines lost, the reader of the log is too slow\" lines=%d\n", n)
+	for {
+		select {
+		case line := <-a.lines:
+			a.pass(line)
+		case <-a.closing:
+			a.drain()
+			return
 		}
 	}
 }
 
-// close writes what is queued, for at most a second, so that a log that nobody reads cannot keep the process alive.
+// drain writes what is queued.
+func (a *asyncWriter) drain() {
+	for {
+		select {
+		case line := <-a.lines:
+			a.pass(line)
+		default:
+			return
+		}
+	}
+}
+
+func (a *asyncWriter) pass(line []byte) {
+	_, _ = a.to.Write(line) // who could be told that the log cannot be written?
+	if n := a.lost.Swap(0); n > 0 {
+		a.tell(n)
+	}
+}
+
+// close writes what is queued, for at most logGrace: a log that nobody reads cannot keep the process alive. It says nothing about
+// what it could not write, because the only place to say it is the one that does not take it. Lines that come later are lost.
 func (a *asyncWriter) close() {
-	close(a.lines)
+	close(a.closing)
 	select {
 	case <-a.done:
-	case <-time.After(time.Second):
-		fmt.Fprintln(os.Stderr, "govrrpd: the log could not be written in time")
+	case <-time.After(logGrace):
 	}
 }

@@ -25,7 +25,8 @@ func (w *stuckWriter) Write(b []byte) (int, error) {
 
 func TestAsyncWriterNeverBlocksAndTellsWhatItLost(t *testing.T) {
 	stuck := &stuckWriter{release: make(chan struct{})}
-	w := newAsyncWriter(stuck)
+	var told []uint64
+	w := newAsyncWriter(stuck, func(lost uint64) { told = append(told, lost) })
 	for range 2 * logQueue { // returns although nobody reads
 		if n, err := w.Write([]byte("line\n")); n != 5 || err != nil {
 			t.Fatalf("Write = %d, %v", n, err)
@@ -37,8 +38,8 @@ func TestAsyncWriterNeverBlocksAndTellsWhatItLost(t *testing.T) {
 	if lines := strings.Count(got, "line\n"); lines < logQueue || lines > logQueue+1 {
 		t.Errorf("%d lines were written, want what fits in the queue, %d", lines, logQueue)
 	}
-	if strings.Count(got, "log lines lost") != 1 {
-		t.Errorf("the loss is not told once: %q", got[:min(len(got), 200)])
+	if lost := uint64(2*logQueue - strings.Count(got, "line\n")); len(told) != 1 || told[0] != lost {
+		t.Errorf("the losses told are %d, want %d once", told, lost)
 	}
 }
 
@@ -47,5 +48,37 @@ func TestLogFlagsRefuseWhatTheyDoNotKnow(t *testing.T) {
 		if _, err := f.logger(io.Discard); !errors.Is(err, errUsage) {
 			t.Errorf("%+v: error %v, want a usage error", f, err)
 		}
+	}
+}
+
+// The reader of a log may hang when the process ends, and goroutines that nobody waits for may log after that.
+func TestAsyncWriterEndsWithAReaderThatHangs(t *testing.T) {
+	stuck := &stuckWriter{release: make(chan struct{})}
+	defer close(stuck.release)
+	w := newAsyncWriter(stuck, func(uint64) {})
+	for range 2 {
+		if _, err := w.Write([]byte("line\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.close() // returns
+	if _, err := w.Write([]byte("late\n")); err != nil {
+		t.Errorf("a late line: %v", err)
+	}
+}
+
+func TestLostLinesAreToldInTheFormatOfTheLog(t *testing.T) {
+	stuck := &stuckWriter{release: make(chan struct{})}
+	log, end, err := (&logFlags{format: "json", level: "info"}).start(stuck)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 * logQueue {
+		log.Info("line")
+	}
+	close(stuck.release)
+	end()
+	if got := stuck.out.String(); strings.Count(got, `"msg":"log lines lost`) != 1 || strings.Contains(got, "level=") {
+		t.Errorf("want the loss told once, as JSON; the log ends with %q", got[max(0, len(got)-300):])
 	}
 }

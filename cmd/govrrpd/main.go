@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -45,11 +46,18 @@ func execute(ctx context.Context, args []string) int {
 	case err == nil:
 		return 0
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(os.Stderr, "govrrpd: %v\n", err)
+		complain(os.Stderr, err)
 		return exitUsage
 	}
-	fmt.Fprintf(os.Stderr, "govrrpd: %v\n", err)
+	complain(os.Stderr, err)
 	return exitFailed
+}
+
+// complain prints why a command ends. It does not wait for a reader that does not come: a process must not hang in its last word.
+func complain(w io.Writer, err error) {
+	out := newAsyncWriter(w, func(uint64) {})
+	defer out.close()
+	fmt.Fprintf(out, "govrrpd: %v\n", err)
 }
 
 // withLongVar lets -var be written as HashiCorp's tools have it; one dash is for one-letter flags otherwise.
@@ -72,7 +80,7 @@ func newRoot() *cobra.Command {
 		Args:          usageArgs(cobra.NoArgs),
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef("%v; see govrrpd help %s", err, c.Name()) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef("%v; see %s --help", err, c.CommandPath()) })
 	root.AddCommand(newRunCommand(), newRouterCommand(), newCheckCommand(), newReloadCommand(), newStatusCommand(), newVersionCommand())
 	return root
 }
@@ -87,6 +95,17 @@ func usageArgs(rule cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
+// noArgs refuses positional arguments, and guesses that one to a command with -c was meant for that.
+func noArgs(c *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case c.Flags().Lookup("config") != nil:
+		return fmt.Errorf("%s takes no argument %q: the configuration is named with -c %s", c.CommandPath(), args[0], args[0])
+	}
+	return fmt.Errorf("%s takes no argument %q", c.CommandPath(), args[0])
+}
+
 func usagef(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
 }
@@ -95,7 +114,7 @@ func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  usageArgs(noArgs),
 		Run: func(*cobra.Command, []string) {
 			fmt.Printf("govrrpd %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		},

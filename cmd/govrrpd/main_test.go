@@ -18,7 +18,7 @@ func writeConfig(t *testing.T, text string) string {
 
 func TestExitStatusTellsWrongUsageFromFailure(t *testing.T) {
 	good := writeConfig(t, "vrrp_instance \"web\" {\n  interface = \"eth0\"\n  virtual_router_id = 51\n  virtual_addresses = [\"192.0.2.10/24\"]\n}\n")
-	bad := writeConfig(t, "vrrp_instance \"web\" {\n  interfase = \"eth0\"\n}\n")
+	bad := writeConfig(t, "vrrp_instance \"web\" {\n  interfaze = \"eth0\"\n}\n")
 	variables := writeConfig(t, "variable \"a\" {}\nvariable \"b\" {}\nvariable \"c\" {}\n"+
 		"vrrp_instance \"web\" {\n  interface = var.a\n  virtual_router_id = 51\n  virtual_addresses = [\"192.0.2.10/24\"]\n}\n")
 	tests := []struct {
