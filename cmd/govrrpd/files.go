@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,12 +9,16 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+// errHeld says that another process has the lock.
+var errHeld = errors.New("another process holds it")
+
 // lockFile takes the lock that says who lives in a runtime folder. The kernel lets go of it when the process ends, however it
-// ends. The error says when somebody else has it.
+// ends. The error is errHeld when somebody else has it.
 func lockFile(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
@@ -24,14 +29,50 @@ func lockFile(path string) (*os.File, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = errHeld
+		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return f, nil
 }
 
+// awaitLock is lockFile for somebody whose predecessor may be about to end; it gives up after patience, or when ctx ends.
+func awaitLock(ctx context.Context, path string, patience time.Duration) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	retry := time.NewTicker(10 * time.Millisecond)
+	defer retry.Stop()
+	for {
+		f, err := lockFile(path)
+		if !errors.Is(err, errHeld) {
+			return f, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-retry.C:
+		}
+	}
+}
+
+// withRights adds to an error for want of rights what would give them.
+func withRights(err error, rights string) error {
+	if errors.Is(err, fs.ErrPermission) { // EPERM and EACCES
+		return fmt.Errorf("%w: run as root, or with %s", err, rights)
+	}
+	return err
+}
+
+// maxSocketPath is the room in struct sockaddr_un, less its final zero byte.
+const maxSocketPath = 107
+
 // listenUnix listens on path in place of a dead predecessor; the caller holds the lock that proves it dead. Only the owner may
 // connect.
 func listenUnix(path string) (net.Listener, error) {
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("%s: the path of a socket has at most %d bytes, this one has %d: give a shorter --socket", path, maxSocketPath, len(path))
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -66,18 +67,17 @@ func newRouterCommand() *cobra.Command {
 		Use:    "router",
 		Short:  "The VRRP process; started by govrrpd run",
 		Hidden: true,
-		Args:   usageArgs(cobra.NoArgs),
+		Args:   usageArgs(noArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), unix.SIGTERM, unix.SIGINT)
 			defer stop()
 			// The director reads our log; when it dies, the next line must not end us. A hangup is its business too.
 			signal.Ignore(unix.SIGPIPE, unix.SIGHUP)
-			out := newAsyncWriter(os.Stderr)
-			defer out.close()
-			log, err := logs.logger(out)
+			log, endLog, err := logs.start(os.Stderr)
 			if err != nil {
 				return err
 			}
+			defer endLog()
 			return runRouter(ctx, socket, log)
 		},
 	}
@@ -108,11 +108,15 @@ type runningGroup struct {
 	done   chan struct{}
 }
 
+// routerLockPatience is how long a router waits for a predecessor that has closed its socket and is about to end. It is shorter
+// than routerStartDeadline.
+const routerLockPatience = 5 * time.Second
+
 // runRouter serves directors on socket until ctx ends or one of them says stop.
 func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
-	lock, err := lockFile(socket + ".lock")
+	lock, err := awaitLock(ctx, socket+".lock", routerLockPatience)
 	if err != nil {
-		return fmt.Errorf("another router serves %s: %w", socket, err)
+		return fmt.Errorf("become the router of %s: %w", socket, err)
 	}
 	defer lock.Close()
 	listener, err := listenUnix(socket)
@@ -210,7 +214,7 @@ func (r *router) configure(wanted routerConfig) error {
 	if r.ctx.Err() != nil {
 		return errors.New("the router is stopping")
 	}
-	errs := []error{r.schedule(wanted)}
+	errs := []error{withRights(r.schedule(wanted), "CAP_SYS_NICE for realtime_priority and CAP_IPC_LOCK for lock_memory")}
 	byName := make(map[string]*vrrp.Config, len(wanted.Routers))
 	for _, c := range wanted.Routers {
 		byName[c.Name] = c
@@ -218,7 +222,7 @@ func (r *router) configure(wanted routerConfig) error {
 	r.stopUnwanted(byName)
 	for _, c := range wanted.Routers {
 		if err := r.apply(c); err != nil {
-			errs = append(errs, fmt.Errorf("vrrp_instance %q: %w", c.Name, err))
+			errs = append(errs, fmt.Errorf("vrrp_instance %q: %w", c.Name, withRights(err, "CAP_NET_ADMIN and CAP_NET_RAW")))
 		}
 	}
 	if _, err := r.host.Sweep(); err != nil { // what a dead predecessor held and nobody wants any more

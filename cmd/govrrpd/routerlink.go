@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A routerLink is the director's end of the conversation with the router: it starts the router where none is running, adopts one
@@ -21,10 +23,12 @@ type routerLink struct {
 	args   []string // of the router process, after its socket
 	log    *slog.Logger
 
+	telling sync.Mutex // one configuration is on its way at a time, so that the newest arrives last; taken before mu
+
 	mu       sync.Mutex
 	wanted   routerConfig
 	conn     *routerConn // nil while there is no router
-	stopping bool        // Stop was called: a router that ends is not started again
+	stopping bool        // Stop was called: a router that ends is not started again, and a new one ended at once
 }
 
 // Waiting times around the router process. A start takes some 20 ms; an orderly stop waits for the kernel to remove addresses.
@@ -47,6 +51,16 @@ func (l *routerLink) Apply(wanted routerConfig) error {
 	if conn == nil {
 		return errors.New("the router process is not running; it gets the new configuration when it is back")
 	}
+	return l.tell(conn)
+}
+
+// tell gives the router behind conn the newest configuration.
+func (l *routerLink) tell(conn *routerConn) error {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.mu.Lock()
+	wanted := l.wanted
+	l.mu.Unlock()
 	_, err := conn.ask(routerRequest{Configure: &wanted})
 	return err
 }
@@ -66,9 +80,9 @@ func (l *routerLink) Connect(ctx context.Context, wanted routerConfig) (adopted 
 
 // Run keeps a router running until ctx ends. It leaves the router as it is: Stop ends it.
 func (l *routerLink) Run(ctx context.Context) error {
+	var tried time.Time // to bring a router back; one that ends at once is not started in a tight loop
 	for {
-		conn := l.current()
-		if conn != nil {
+		if conn := l.current(); conn != nil {
 			select {
 			case <-ctx.Done():
 				return nil
@@ -77,25 +91,33 @@ func (l *routerLink) Run(ctx context.Context) error {
 			if l.drop(conn); l.isStopping() {
 				return nil
 			}
-			l.log.Error("the router process went away, starting it again")
+			l.log.Error("the router process went away, starting it again", "pid", conn.pid)
 		}
-		next, _, err := l.reach(ctx)
-		if err == nil {
-			if err := l.use(next); err != nil {
-				l.log.Error("the router process could not do all that is wanted", "error", err)
-			}
-			continue
-		}
-		l.log.Error("no router process", "error", err)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(routerRetryPause):
+		case <-time.After(time.Until(tried.Add(routerRetryPause))):
 		}
+		tried = time.Now()
+		l.restore(ctx)
 	}
 }
 
-// Stop asks the router to resign and end, and waits for that.
+// restore makes one attempt to have a router again.
+func (l *routerLink) restore(ctx context.Context) {
+	conn, _, err := l.reach(ctx)
+	if err == nil {
+		if err := l.use(conn); err != nil {
+			l.log.Error("the router process could not do all that is wanted", "error", err)
+		}
+		return
+	}
+	if ctx.Err() == nil {
+		l.log.Error("no router process", "error", err)
+	}
+}
+
+// Stop asks the router to resign and end, and waits for that. A router that Run is about to start is ended by Run.
 func (l *routerLink) Stop() error {
 	l.mu.Lock()
 	l.stopping = true
@@ -104,16 +126,7 @@ func (l *routerLink) Stop() error {
 	if conn == nil {
 		return nil
 	}
-	_, err := conn.ask(routerRequest{Stop: true})
-	if errors.Is(err, errRouterGone) { // that is what was wanted
-		err = nil
-	}
-	select {
-	case <-conn.closed:
-	case <-time.After(routerRequestDeadline):
-		return fmt.Errorf("the router process has not ended after %s", routerRequestDeadline)
-	}
-	return err
+	return conn.stop()
 }
 
 // Status asks the router for a snapshot.
@@ -152,62 +165,82 @@ func (l *routerLink) drop(conn *routerConn) {
 	}
 }
 
-// use makes conn the current one and tells the router what is wanted.
+// use makes conn the current one and tells the router what is wanted. That is to end when Stop was called meanwhile.
 func (l *routerLink) use(conn *routerConn) error {
 	l.mu.Lock()
 	l.conn = conn
-	wanted := l.wanted
+	stopping := l.stopping
 	l.mu.Unlock()
-	_, err := conn.ask(routerRequest{Configure: &wanted})
-	return err
+	if stopping {
+		return conn.stop()
+	}
+	return l.tell(conn)
 }
 
 // reach connects to the running router, or starts one.
 func (l *routerLink) reach(ctx context.Context) (conn *routerConn, adopted bool, err error) {
 	if conn, err := dialRouter(l.socket); err == nil {
-		l.log.Info("took over the running router process")
+		l.log.Info("took over the running router process", "pid", conn.pid)
 		return conn, true, nil
 	}
-	exited, err := l.start()
+	child, exited, err := l.start()
 	if err != nil {
 		return nil, false, err
 	}
+	conn, err = l.await(ctx, exited)
+	if err == nil && conn.pid == child.Pid {
+		return conn, false, nil
+	}
+	_ = child.Kill() // it was told nothing yet, so it holds nothing
+	if err != nil {
+		return nil, false, err
+	}
+	l.log.Info("took over a router process that was starting already", "pid", conn.pid)
+	return conn, true, nil
+}
+
+// await connects to the router that was started, as soon as it listens.
+func (l *routerLink) await(ctx context.Context, exited <-chan string) (*routerConn, error) {
 	deadline := time.NewTimer(routerStartDeadline)
 	defer deadline.Stop()
 	retry := time.NewTicker(2 * time.Millisecond)
 	defer retry.Stop()
 	for {
 		if conn, err := dialRouter(l.socket); err == nil {
-			return conn, false, nil
+			return conn, nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil, false, ctx.Err()
-		case err := <-exited:
-			return nil, false, fmt.Errorf("the router process ended at its start: %w", err)
+			return nil, ctx.Err()
+		case state := <-exited:
+			return nil, fmt.Errorf("the router process ended at its start, see its message above: %s", state)
 		case <-deadline.C:
-			return nil, false, fmt.Errorf("the router process does not answer on %s", l.socket)
+			return nil, fmt.Errorf("the router process does not answer on %s", l.socket)
 		case <-retry.C:
 		}
 	}
 }
 
-// start runs the router in a session of its own, so that no signal to the director's terminal reaches it.
-func (l *routerLink) start() (<-chan error, error) {
+// start runs the router in a session of its own, so that no signal to the director's terminal reaches it. How it ended is sent on
+// the channel.
+func (l *routerLink) start() (*os.Process, <-chan string, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cmd := exec.Command(self, append([]string{"router", "--router-socket", l.socket}, l.args...)...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the router process: %w", err)
+		return nil, nil, fmt.Errorf("start the router process: %w", err)
 	}
 	l.log.Info("router process started", "pid", cmd.Process.Pid)
-	exited := make(chan error, 1)
-	go func() { exited <- fmt.Errorf("%v", cmd.Wait()) }() // lives as long as the child, which outlives us
-	return exited, nil
+	exited := make(chan string, 1)
+	go func() { // lives as long as the child, which outlives us
+		_ = cmd.Wait() // the state says it all
+		exited <- cmd.ProcessState.String()
+	}()
+	return cmd.Process, exited, nil
 }
 
 // errRouterGone says that the router closed the connection.
@@ -215,7 +248,8 @@ var errRouterGone = errors.New("the router process closed the connection")
 
 // A routerConn is one connection to a router. A reader goroutine notices at once when the router goes away.
 type routerConn struct {
-	conn    net.Conn
+	conn    *net.UnixConn
+	pid     int              // of the router
 	replies chan routerReply // capacity 1: the reply to the one request under way
 	closed  chan struct{}
 
@@ -223,13 +257,32 @@ type routerConn struct {
 }
 
 func dialRouter(socket string) (*routerConn, error) {
-	conn, err := net.Dial("unix", socket)
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
-	c := &routerConn{conn: conn, replies: make(chan routerReply, 1), closed: make(chan struct{})}
+	pid, err := peerPID(conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	c := &routerConn{conn: conn, pid: pid, replies: make(chan routerReply, 1), closed: make(chan struct{})}
 	go c.read()
 	return c, nil
+}
+
+// peerPID returns the id of the process that listens at the other end of conn.
+func peerPID(conn *net.UnixConn) (int, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var peer *unix.Ucred
+	var peerErr error
+	err = raw.Control(func(fd uintptr) { peer, peerErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	if err := errors.Join(err, peerErr); err != nil {
+		return 0, fmt.Errorf("process id of the router: %w", err)
+	}
+	return int(peer.Pid), nil
 }
 
 func (c *routerConn) read() {
@@ -249,7 +302,12 @@ func (c *routerConn) read() {
 func (c *routerConn) ask(request routerRequest) (routerReply, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	_ = c.conn.SetWriteDeadline(time.Now().Add(routerRequestDeadline)) // fails on a closed connection, and so does the write
 	if err := json.NewEncoder(c.conn).Encode(request); err != nil {
+		_ = c.conn.Close() // half a request may be on its way
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return routerReply{}, c.silent()
+		}
 		return routerReply{}, fmt.Errorf("%w: %w", errRouterGone, err)
 	}
 	select {
@@ -262,6 +320,24 @@ func (c *routerConn) ask(request routerRequest) (routerReply, error) {
 		return routerReply{}, errRouterGone
 	case <-time.After(routerRequestDeadline):
 		_ = c.conn.Close()
-		return routerReply{}, fmt.Errorf("the router process has not answered for %s", routerRequestDeadline)
+		return routerReply{}, c.silent()
 	}
+}
+
+func (c *routerConn) silent() error {
+	return fmt.Errorf("the router process %d has not answered for %s", c.pid, routerRequestDeadline)
+}
+
+// stop asks the router to resign and end, and waits until it closes the connection.
+func (c *routerConn) stop() error {
+	_, err := c.ask(routerRequest{Stop: true})
+	if err != nil && !errors.Is(err, errRouterGone) { // gone is what was wanted
+		return fmt.Errorf("%w: it may still hold addresses, end it with kill %d", err, c.pid)
+	}
+	select {
+	case <-c.closed:
+	case <-time.After(routerRequestDeadline):
+		return fmt.Errorf("the router process %d has not ended after %s", c.pid, routerRequestDeadline)
+	}
+	return nil
 }

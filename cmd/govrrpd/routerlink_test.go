@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A farEnd is a router as the director sees it: something that listens on a socket and does as it is told by the test.
+type farEnd struct {
+	net.Listener
+	mu       sync.Mutex
+	requests []routerRequest // guarded by mu
+}
+
+// newFarEnd answers every request with what answer returns; nil closes the connection.
+func newFarEnd(t *testing.T, answer func(routerRequest) *routerReply) (*farEnd, *routerLink) {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "router.sock")
+	listener, err := listenUnix(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &farEnd{Listener: listener}
+	var conversations sync.WaitGroup
+	conversations.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conversations.Go(func() { f.converse(conn, answer) })
+		}
+	})
+	link := newRouterLink(socket, nil, slog.New(slog.DiscardHandler))
+	t.Cleanup(func() {
+		_ = listener.Close()
+		if conn := link.current(); conn != nil {
+			_ = conn.conn.Close()
+		}
+		conversations.Wait()
+	})
+	return f, link
+}
+
+func (f *farEnd) converse(conn net.Conn, answer func(routerRequest) *routerReply) {
+	defer conn.Close()
+	decoder := json.NewDecoder(conn)
+	for {
+		var request routerRequest
+		if decoder.Decode(&request) != nil {
+			return
+		}
+		f.mu.Lock()
+		f.requests = append(f.requests, request)
+		f.mu.Unlock()
+		reply := answer(request)
+		if reply == nil || json.NewEncoder(conn).Encode(reply) != nil {
+			return
+		}
+	}
+}
+
+func (f *farEnd) heard() []routerRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]routerRequest(nil), f.requests...)
+}
+
+func content(routerRequest) *routerReply { return &routerReply{} }
+
+// A router that comes back while a reload is under way is told twice. Whoever had to wait for his turn tells the newest, or the old
+// configuration might arrive last.
+func TestRouterIsNeverToldAnOldConfigurationAfterTheNew(t *testing.T) {
+	router, link := newFarEnd(t, content)
+	conn, err := dialRouter(link.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link.wanted = routerConfig{RTPriority: 1}
+	link.telling.Lock() // both wait
+	var both sync.WaitGroup
+	both.Go(func() {
+		if err := link.use(conn); err != nil {
+			t.Error(err)
+		}
+	})
+	waitFor(t, "the connection to be in use", func() bool { return link.current() != nil })
+	both.Go(func() {
+		if err := link.Apply(routerConfig{RTPriority: 2}); err != nil {
+			t.Error(err)
+		}
+	})
+	waitFor(t, "the new configuration to be wanted", func() bool {
+		link.mu.Lock()
+		defer link.mu.Unlock()
+		return link.wanted.RTPriority == 2
+	})
+	link.telling.Unlock()
+	both.Wait()
+	newest := routerRequest{Configure: &routerConfig{RTPriority: 2}}
+	if diff := cmp.Diff([]routerRequest{newest, newest}, router.heard()); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+// waitFor waits until done reports true.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for !done() {
+		select {
+		case <-deadline:
+			t.Fatalf("waited too long for %s", what)
+		case <-look.C:
+		}
+	}
+}
+
+// A director that was told to stop while the router was away must not leave the one that it has just started.
+func TestRouterThatComesBackDuringAStopIsEnded(t *testing.T) {
+	router, link := newFarEnd(t, func(r routerRequest) *routerReply {
+		if r.Stop {
+			return nil
+		}
+		return &routerReply{}
+	})
+	if err := link.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := dialRouter(link.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := link.use(conn); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]routerRequest{{Stop: true}}, router.heard()); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestRouterThatHangsUpAtOnceIsNotCalledInATightLoop(t *testing.T) {
+	router, link := newFarEnd(t, func(routerRequest) *routerReply { return nil })
+	ctx, cancel := context.WithTimeout(t.Context(), 5*routerRetryPause)
+	defer cancel()
+	if err := link.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(router.heard()); n < 2 || n > 6 {
+		t.Errorf("%d attempts in %s, want one every %s", n, 5*routerRetryPause, routerRetryPause)
+	}
+}
+
+func TestConnectionKnowsTheProcessOfTheRouter(t *testing.T) {
+	_, link := newFarEnd(t, content)
+	conn, err := dialRouter(link.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.conn.Close()
+	if conn.pid != os.Getpid() {
+		t.Errorf("pid %d, want our own, %d", conn.pid, os.Getpid())
+	}
+}
+
+func TestRefusalOfTheRouterIsPassedOn(t *testing.T) {
+	_, link := newFarEnd(t, func(routerRequest) *routerReply { return &routerReply{Error: "no"} })
+	adopted, err := link.Connect(t.Context(), routerConfig{})
+	if !adopted || err == nil || err.Error() != "no" {
+		t.Errorf("Connect = %t, %v, want an adopted router that says no", adopted, err)
+	}
+	if _, err := link.Status(); err == nil || errors.Is(err, errRouterGone) {
+		t.Errorf("Status error %v, want what the router said", err)
+	}
+}
+
+// A predecessor closes its socket first and lets go of its lock when it ends.
+func TestLockIsAwaitedWhileAPredecessorEnds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "router.sock.lock")
+	old, err := lockFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := awaitLock(t.Context(), path, 30*time.Millisecond); !errors.Is(err, errHeld) {
+		t.Errorf("the lock of somebody who lives: error %v, want %v", err, errHeld)
+	}
+	time.AfterFunc(30*time.Millisecond, func() { _ = old.Close() })
+	lock, err := awaitLock(t.Context(), path, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = lock.Close()
+	if _, err := awaitLock(t.Context(), filepath.Join(path, "x"), time.Hour); err == nil || errors.Is(err, errHeld) {
+		t.Errorf("a folder that cannot be: error %v, want it at once", err)
+	}
+}
