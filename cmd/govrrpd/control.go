@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"os"
 	"time"
 )
 
@@ -27,15 +31,18 @@ func (d *daemon) serveControl(ctx context.Context, listener net.Listener) error 
 		writeJSON(w, http.StatusOK, d.status())
 	})
 	mux.HandleFunc("POST /api/v1/reload", func(w http.ResponseWriter, _ *http.Request) {
-		complaints, err := d.reload()
+		complaints, err := d.reload(ctx) // not the request's: a client that hangs up does not stop a reload halfway
 		if err != nil {
-			d.log.Error("reload refused or incomplete", "error", err)
 			writeJSON(w, http.StatusUnprocessableEntity, reloadResult{Error: err.Error(), Diagnostics: complaints})
 			return
 		}
 		writeJSON(w, http.StatusOK, reloadResult{Diagnostics: complaints})
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: controlDeadline}
+	server := &http.Server{
+		Handler:     mux,
+		ErrorLog:    slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
+		ReadTimeout: controlDeadline, WriteTimeout: 2 * controlDeadline, // a client that does not read, after the longest reload
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	select {
@@ -43,10 +50,16 @@ func (d *daemon) serveControl(ctx context.Context, listener net.Listener) error 
 		return fmt.Errorf("control socket: %w", err)
 	case <-ctx.Done():
 	}
-	// The parent context is over; requests under way get a moment of their own.
+	// The parent context is over; requests under way get a moment of their own. Who keeps a connection for longer does not keep us.
 	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return errors.Join(server.Shutdown(shutdown), ignoreClosed(<-ended))
+	err := server.Shutdown(shutdown)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	d.reloading.Lock()   // a reload that was cut off from its client ends before anything else does, and none begins any more
+	d.reloading.Unlock() //nolint:staticcheck // as above
+	return errors.Join(err, ignoreClosed(<-ended))
 }
 
 func ignoreClosed(err error) error {
@@ -79,7 +92,7 @@ func askDaemon(ctx context.Context, socket, method, path string, value any) (int
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return 0, fmt.Errorf("no daemon answers on %s (is govrrpd running, and is --socket right?): %w", socket, err)
+		return 0, noAnswer(socket, err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
@@ -90,4 +103,19 @@ func askDaemon(ctx context.Context, socket, method, path string, value any) (int
 		return 0, fmt.Errorf("the daemon's answer is not JSON: %w", err)
 	}
 	return response.StatusCode, nil
+}
+
+// noAnswer says why the daemon behind socket could not be asked, and what to look at.
+func noAnswer(socket string, err error) error {
+	var outer *url.Error
+	if errors.As(err, &outer) { // it would name a URL that nobody knows
+		err = outer.Err
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: permission denied: run this as the user that govrrpd runs as, normally root", socket)
+	case os.IsTimeout(err):
+		return fmt.Errorf("the daemon on %s has not answered for %s; its log may say why", socket, controlDeadline)
+	}
+	return fmt.Errorf("no daemon answers on %s: is govrrpd running, and is --socket the same as its own? %w", socket, err)
 }

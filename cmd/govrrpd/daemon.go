@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -28,13 +29,15 @@ func newRunCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the director in the foreground",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  usageArgs(noArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			signal.Ignore(unix.SIGPIPE) // a log that nobody reads any more is no reason to end
-			log, err := logs.logger(os.Stderr)
+			// A log that nobody reads any more is no reason to end. Ignoring the signal would make every check script ignore it, too.
+			signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+			log, endLog, err := logs.start(os.Stderr)
 			if err != nil {
 				return err
 			}
+			defer endLog()
 			d := &daemon{socket: socket, source: source, log: log, table: &ipvsTable{}, routerArgs: logs.args()}
 			return d.run(c.Context())
 		},
@@ -114,29 +117,30 @@ type daemon struct {
 
 // run starts everything, waits for a signal, and stops everything in the order that hurts nobody.
 func (d *daemon) run(ctx context.Context) error {
+	// From here on: a hangup during the start is a reload after it.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, unix.SIGHUP)
+	defer signal.Stop(hangup)
+	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
+	defer stop()
 	config, complaints, err := d.source.load()
 	fmt.Fprint(os.Stderr, complaints)
 	if err != nil {
 		return err
 	}
-	lock, err := lockFile(runtimeFile(d.socket, "director.lock"))
+	lock, err := d.lock()
 	if err != nil {
-		return fmt.Errorf("another director serves %s: %w", d.socket, err)
+		return err
 	}
 	defer lock.Close()
-	if err := d.build(config); err != nil {
-		return err
+	listener, err := d.start(ctx, config)
+	if errors.Is(err, context.Canceled) {
+		d.log.Info("director was stopped during its start")
+		return nil
 	}
-	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
-	defer stop()
-	if err := d.connect(ctx, config); err != nil {
-		return err
-	}
-	listener, err := listenUnix(d.socket)
 	if err != nil {
 		return err
 	}
-	d.adopt(config)
 	d.log.Info("director started", "version", version, "config", d.source.path,
 		"vrrp_instances", len(config.Routers), "virtual_servers", len(config.Services), "checks", len(config.Checks))
 
@@ -148,7 +152,7 @@ func (d *daemon) run(ctx context.Context) error {
 	outer, askingCtx := errgroup.WithContext(asking)
 	inner, servingCtx := errgroup.WithContext(serving)
 	outer.Go(func() error { return d.serveControl(askingCtx, listener) })
-	outer.Go(func() error { return d.reloadOnHangup(askingCtx) })
+	outer.Go(func() error { return d.reloadOnHangup(askingCtx, hangup) })
 	outer.Go(func() error { return d.checks.Run(askingCtx) })
 	inner.Go(func() error { return d.link.Run(servingCtx) })
 	inner.Go(func() error { defer endAsking(); return d.engine.Run(servingCtx) })
@@ -162,6 +166,35 @@ func (d *daemon) run(ctx context.Context) error {
 	return err
 }
 
+// lock makes this the only director of its runtime folder.
+func (d *daemon) lock() (*os.File, error) {
+	lock, err := lockFile(runtimeFile(d.socket, "director.lock"))
+	if errors.Is(err, errHeld) {
+		return nil, fmt.Errorf("another director serves %s: stop it, or give this one another --socket, in a folder of its own", d.socket)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("runtime folder: %w", withRights(err, "--socket in a folder of yours"))
+	}
+	return lock, nil
+}
+
+// start does everything that can fail at a start: nothing but an adopted router is left running when it does.
+func (d *daemon) start(ctx context.Context, config *conf.Config) (net.Listener, error) {
+	d.warnOfMissingInterfaces(config)
+	if err := d.build(config); err != nil {
+		return nil, err
+	}
+	listener, err := listenUnix(d.socket)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := d.connect(ctx, config); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	d.adopt(config)
+	return listener, nil
+}
+
 // build makes what can fail to be made, and starts nothing.
 func (d *daemon) build(config *conf.Config) error {
 	if len(config.Services) > 0 {
@@ -172,6 +205,11 @@ func (d *daemon) build(config *conf.Config) error {
 	var owned []ipvs.Key
 	if err := loadJSON(d.ownedFile(), &owned); err != nil {
 		d.log.Warn("which IPVS services were ours is not known; those no longer configured stay", "error", err)
+	}
+	if len(owned) > 0 { // what an earlier director left is to be removed even when nothing is to be balanced any more
+		if err := d.table.open(); err != nil {
+			d.log.Warn("IPVS services of an earlier director cannot be looked after", "error", err)
+		}
 	}
 	d.link = newRouterLink(runtimeFile(d.socket, "router.sock"), d.routerArgs, d.log)
 	d.engine = ipvs.NewEngine(d.table, d.log, ipvs.Options{
@@ -217,18 +255,13 @@ func (d *daemon) adopt(config *conf.Config) {
 	d.checks.Configure(checks)
 }
 
-func (d *daemon) reloadOnHangup(ctx context.Context) error {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, unix.SIGHUP)
-	defer signal.Stop(hangup)
+func (d *daemon) reloadOnHangup(ctx context.Context, hangup <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-hangup:
-			if complaints, err := d.reload(); err != nil {
-				d.log.Error("reload refused, nothing was changed", "error", err, "diagnostics", complaints)
-			}
+			_, _ = d.reload(ctx) // it has logged what came of it
 		}
 	}
 }
@@ -236,28 +269,44 @@ func (d *daemon) reloadOnHangup(ctx context.Context) error {
 // errKept marks a reload that changed nothing.
 var errKept = errors.New("the running configuration stays")
 
-// reload reads the files again. Everything that can be refused is refused before anything changes; complaints are the
-// diagnostics, warnings included.
-func (d *daemon) reload() (complaints string, err error) {
+// reload reads the files again and logs what comes of it. Complaints are the diagnostics, warnings included, for whoever asked.
+func (d *daemon) reload(ctx context.Context) (complaints string, err error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	config, complaints, err := d.source.load()
+	if ctx.Err() != nil { // it waited for another one, and then came the end
+		return "", fmt.Errorf("the director is stopping; %w", errKept)
+	}
+	config, complaints, err := d.tryReload()
+	switch {
+	case errors.Is(err, errKept):
+		d.log.Error("reload refused, nothing was changed", "error", err, "diagnostics", complaints)
+	case err != nil:
+		d.log.Error("configuration reloaded, but not all of it is in force", "error", err)
+	default:
+		d.log.Info("configuration reloaded", "config", d.source.path, "vrrp_instances", len(config.Routers),
+			"virtual_servers", len(config.Services), "checks", len(config.Checks))
+	}
+	return complaints, err
+}
+
+// tryReload refuses everything that can be refused before anything changes.
+func (d *daemon) tryReload() (config *conf.Config, complaints string, err error) {
+	config, complaints, err = d.source.load()
 	if err != nil {
-		return complaints, fmt.Errorf("%w; %w", err, errKept)
+		return nil, complaints, fmt.Errorf("%w; %w", err, errKept)
 	}
 	if len(config.Services) > 0 {
 		if err := d.table.open(); err != nil {
-			return complaints, fmt.Errorf("%w; %w", err, errKept)
+			return nil, complaints, fmt.Errorf("%w; %w", err, errKept)
 		}
 	}
+	complaints += d.warnOfMissingInterfaces(config)
 	err = d.link.Apply(wantedOfRouter(config))
 	d.adopt(config)
 	if err != nil {
-		return complaints, fmt.Errorf("the new configuration is in force, but: %w", err)
+		return config, complaints, fmt.Errorf("the new configuration is in force, but: %w", err)
 	}
-	d.log.Info("configuration reloaded", "config", d.source.path,
-		"vrrp_instances", len(config.Routers), "virtual_servers", len(config.Services), "checks", len(config.Checks))
-	return complaints, nil
+	return config, complaints, nil
 }
 
 // ownedFile lists the services that this director made, so that the next one can tell them from other people's.

@@ -20,7 +20,7 @@ func writeStatusText(w io.Writer, s Status, part string, now time.Time) error {
 		writeProcesses(t, s, now)
 	}
 	if part == "" || part == "vrrp" {
-		writeVRRP(t, s.VRRP, now)
+		writeVRRP(t, s, now)
 	}
 	if part == "" || part == "ipvs" {
 		writeIPVS(t, s.IPVS)
@@ -36,7 +36,7 @@ func writeProcesses(w io.Writer, s Status, now time.Time) {
 	fmt.Fprintf(w, "%s\tgovrrpd %s, pid %d, %s loaded %s ago\n", d.RouterID, d.Version, d.PID, d.Config, age(now, d.LoadedAt))
 	switch {
 	case s.Router.Error != "":
-		fmt.Fprintf(w, "router\tNOT RUNNING: %s\n", s.Router.Error)
+		fmt.Fprintf(w, "router\tERROR: %s\n", s.Router.Error)
 	case s.Router.Version != d.Version:
 		fmt.Fprintf(w, "router\tgovrrpd %s, pid %d\n", s.Router.Version, s.Router.PID)
 	default:
@@ -48,9 +48,9 @@ func writeProcesses(w io.Writer, s Status, now time.Time) {
 	fmt.Fprintln(w)
 }
 
-func writeVRRP(w io.Writer, routers []vrrp.Status, now time.Time) {
+func writeVRRP(w io.Writer, s Status, now time.Time) {
 	fmt.Fprintln(w, "VRRP\tINTERFACE\tVRID\tROLE\tPRIORITY\tMASTER\tSINCE\tADDRESSES")
-	for _, r := range routers {
+	for _, r := range s.VRRP {
 		master := "-"
 		if r.Master.IsValid() {
 			master = r.Master.String()
@@ -58,7 +58,11 @@ func writeVRRP(w io.Writer, routers []vrrp.Status, now time.Time) {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\t%s\t%s\n", r.Name, r.Interface, r.VRID, r.Role, r.Priority, master,
 			age(now, r.Since), addressesAndFaults(r))
 	}
-	writeNone(w, len(routers), "vrrp_instance")
+	if s.Router.Error != "" {
+		fmt.Fprintf(w, "  not known: %s\n\n", s.Router.Error)
+		return
+	}
+	writeNone(w, len(s.VRRP), "vrrp_instance")
 }
 
 // shownAddresses is how many addresses fit on a line of one screen beside the rest.
