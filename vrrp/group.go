@@ -140,10 +140,11 @@ func (g *Group) work() {
 	}
 	r.heed(g.follow.outcome())
 	if r.state.Role == Master {
-		r.expire()
+		r.expire(r.now())
 	}
+	now := r.now() // before the queue is read: what comes later cannot contradict a deadline that is judged by this
 	g.drain()
-	r.expire()
+	r.expire(now)
 	r.catchUp()
 	r.publish()
 }

@@ -130,6 +130,51 @@ func TestOversleptMasterGoesOnWhenNobodyTookOver(t *testing.T) {
 	})
 }
 
+// A poke can come before the timer, and both after a stall: then the router decides what is first.
+func TestOversleptMasterListensBeforeItReadsItsQueue(t *testing.T) {
+	onLAN(t, func(t *testing.T, l *lan) {
+		a := l.begin(groupConfig("a", 200, noPreempt))
+		elapse(time.Second)
+		a.stall(5*time.Second, 0)
+		woken := a.wakeAt
+		elapse(time.Millisecond)
+		a.group.Receive(fromStranger(a, 100))
+		a.sent = nil
+		elapse(time.Until(woken))
+		a.wantSent(t, woken, sending{0, priorityLowest})
+		wantRole(t, a, Backup)
+	})
+}
+
+func TestBackupReadsItsQueueBeforeItTakesOver(t *testing.T) {
+	onLAN(t, func(t *testing.T, l *lan) {
+		b := l.begin(groupConfig("b", 100, nil))
+		elapse(down100 - time.Millisecond) // after the alert
+		b.stall(3*time.Millisecond, 0)
+		elapse(2 * time.Millisecond)
+		b.group.Receive(fromStranger(b, 200))
+		elapse(10 * time.Millisecond)
+		if len(b.transitions) != 1 {
+			t.Errorf("b changed its role %d times, want 1", len(b.transitions))
+		}
+	})
+}
+
+func TestBackupThatStallsAtTheLastMomentDoesNotTakeTheMastersPlace(t *testing.T) {
+	onLAN(t, func(t *testing.T, l *lan) {
+		b := l.begin(groupConfig("b", 100, nil))
+		elapse(down100 - time.Millisecond) // after the alert
+		b.stall(time.Second, readerLag)
+		b.lan.mu.Lock()
+		b.arrived(fromStranger(b, 200)) // in the socket
+		b.lan.mu.Unlock()
+		elapse(1100 * time.Millisecond)
+		if len(b.transitions) != 1 {
+			t.Errorf("b changed its role %d times, want 1", len(b.transitions))
+		}
+	})
+}
+
 func TestMasterThatIsALittleLateSpeaksAtOnce(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("a", 200, nil))
@@ -154,6 +199,24 @@ func TestStalledBackupDoesNotTakeTheMastersPlace(t *testing.T) {
 				wantRole(t, b, Backup)
 				if len(b.transitions) != 1 || len(b.sent) != 0 {
 					t.Errorf("b changed its role %d times and sent %d adverts, want 1 and 0", len(b.transitions), len(b.sent))
+				}
+			})
+		})
+	}
+}
+
+func TestBackupThatWokeJustInTimeDoesNotTakeTheMastersPlace(t *testing.T) {
+	for ended := time.Duration(0); ended <= 8*time.Millisecond; ended += 500 * time.Microsecond { // before its deadline
+		t.Run(ended.String(), func(t *testing.T) {
+			onLAN(t, func(t *testing.T, l *lan) {
+				a, b := l.begin(groupConfig("a", 200, nil)), l.begin(groupConfig("b", 100, nil))
+				elapse(time.Second)
+				deadline := a.lastAdvert.Add(wireDelay + down100) // and up to 1 us for the wire
+				b.stall(time.Until(deadline)-ended, readerLag)
+				elapse(time.Second)
+				wantRole(t, b, Backup)
+				if len(b.transitions) != 1 {
+					t.Errorf("b changed its role %d times, want 1", len(b.transitions))
 				}
 			})
 		})
@@ -205,10 +268,22 @@ func TestFailureToHoldIsAFaultThatIsTriedAgain(t *testing.T) {
 		elapse(time.Minute)
 		wantRole(t, a, Master)
 		wantRole(t, b, Backup)
-		if s := a.group.Status(); !s.Held || len(s.Reasons) > 0 {
-			t.Errorf("held %v, reasons %v; want true and none", s.Held, s.Reasons)
-		}
+		wantHeld(t, a)
+		a.holdError = errors.New("again")
+		a.config = groupConfig("a", 200, func(c *Config) { c.Addresses[0].Interface = "eth1" })
+		a.group.Configure(a.config)
+		elapse(2 * time.Millisecond)
+		wantRole(t, a, Fault)
+		elapse(retryPauseMin) // the pauses begin anew
+		wantRole(t, a, Backup)
 	})
+}
+
+func wantHeld(t *testing.T, m *machine) {
+	t.Helper()
+	if s := m.group.Status(); !m.held || !s.Held || len(s.Reasons) > 0 {
+		t.Errorf("held %v, status says %v, reasons %v; want true, true and none", m.held, s.Held, s.Reasons)
+	}
 }
 
 func TestSlowHoldDelaysNoAdvert(t *testing.T) {
@@ -315,6 +390,26 @@ func TestReplyThatComesTooEarlyIsSentLater(t *testing.T) {
 		}
 		if diff := cmp.Diff([]time.Duration{0, announcePause}, announced); diff != "" {
 			t.Errorf("announcements: one at once, the last request not forgotten (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestReplyIsForgottenWithTheRole(t *testing.T) {
+	onLAN(t, func(t *testing.T, l *lan) {
+		a := l.begin(groupConfig("a", 200, quietYield))
+		elapse(down200 + 50*time.Millisecond)
+		for _, priority := range []uint8{50, 50, 250} {
+			a.group.Receive(fromStranger(a, priority))
+			synctest.Wait()
+		}
+		wantRole(t, a, Backup)
+		a.sent, a.announced = nil, nil
+		for range 15 {
+			a.group.Receive(fromStranger(a, 250))
+			elapse(100 * time.Millisecond)
+		}
+		if len(a.sent) > 0 || len(a.announced) > 0 {
+			t.Errorf("a backup sent %v and announced %v", a.sent, a.announced)
 		}
 	})
 }

@@ -21,7 +21,8 @@ type lan struct {
 	delay     time.Duration // longest; unequal delays reorder
 	start     time.Time
 	trace     []string
-	broken    []string // invariants that did not hold
+	broken    []string      // invariants that did not hold
+	quiet     time.Duration // how long a master must have been at work to be safe from its backups; 0: nobody is
 }
 
 const (
@@ -44,7 +45,8 @@ type machine struct {
 	config *Config
 
 	part   int
-	up     bool // its link
+	up     bool      // its link
+	steady time.Time // since when part, link, life and role are what they are
 	wakeAt time.Time
 	readAt time.Time
 	socket []Advert // what came while it was stalled
@@ -121,7 +123,7 @@ func (m *machine) start() {
 	defer m.lan.mu.Unlock()
 	m.life = life
 	m.group, m.end, m.ended = g, cancel, make(chan error, 1)
-	m.role, m.lastAdvert, m.socket = Init, time.Time{}, nil
+	m.role, m.lastAdvert, m.socket, m.steady = Init, time.Time{}, nil, time.Now()
 	if !m.config.Source.IsValid() {
 		g.SetSource(m.addr)
 	}
@@ -218,7 +220,7 @@ func (m *machine) setLink(up bool) {
 	m.lan.mu.Lock()
 	defer m.lan.mu.Unlock()
 	m.lan.note(m, "link up %v", up)
-	m.up = up
+	m.up, m.steady = up, time.Now()
 	if m.group != nil {
 		m.group.Track("link", linkVerdict(up))
 	}
@@ -235,11 +237,29 @@ func (m *machine) changed(life int, t Transition) {
 	if t.Reason == "" || t.From != m.role || t.To == m.role {
 		m.lan.violation(m, "transition makes no sense in role %s: %+v", m.role, t)
 	}
-	m.role = t.To
+	if t.To == Master {
+		m.checkTakeover()
+	}
+	m.role, m.steady = t.To, time.Now()
 	if t.To != Master {
 		m.lastAdvert = time.Time{}
 	}
 	m.transitions = append(m.transitions, t)
+}
+
+// checkTakeover looks whether there was a master that m ought to have left in peace.
+func (m *machine) checkTakeover() {
+	limit := time.Now().Add(-m.lan.quiet)
+	if m.lan.quiet == 0 || m.role != Backup || !m.steady.Before(limit) {
+		return
+	}
+	for _, other := range m.lan.machines {
+		works := other.group != nil && other.role == Master && other.up && other.part == m.part &&
+			other.steady.Before(limit) && other.wakeAt.Before(limit)
+		if works && (other.config.Priority >= m.config.Priority || m.config.NoPreempt) {
+			m.lan.violation(m, "took over from a master at work, %s", other.addr)
+		}
+	}
 }
 
 // transmit carries something from m to everything else in the same part, through loss and delay.

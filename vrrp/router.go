@@ -9,10 +9,12 @@ import (
 )
 
 const (
-	// serveGrace is how late a backup's timer may be served before the router looks at its queue once more, and how long it waits for
-	// that. It is well above the lateness of a healthy process and below the shortest interval.
+	// A stalled process must not take a healthy master's place: when it wakes, its timer has run out, and the adverts that it missed are
+	// still in the socket. So a backup takes over only after it was seen awake for serveGrace, in which what reads the socket hands
+	// over what it finds. It wakes that long before its deadline to look; awakeSlack is how late that may be.
 	serveGrace = MinAdvertInterval / 2
-	// maxLooks bounds these second looks: a machine that is late every time must take over at last.
+	awakeSlack = time.Millisecond
+	// maxLooks bounds how often a takeover is put off for that: a machine that is late every time must take over at last.
 	maxLooks = 3
 	// oversleepIntervals is how many own intervals a master's timer may be served late: at two, three have passed since the last
 	// advert, and from then on a backup may have taken over (RFC 9568 section 6.1).
@@ -57,12 +59,13 @@ type router struct {
 
 	// Deadlines; the zero Time is none.
 	deadline   time.Time // of the protocol: what Arm set and Disarm cleared
+	alertAt    time.Time // a backup's, serveGrace before deadline
 	tooLate    time.Time // a master that serves its deadline after this instant overslept
 	replyAt    time.Time // a reply that had to wait
 	announceAt time.Time // an announcement that had to wait
 	retryAt    time.Time // the end of holdFault
 
-	looks       int       // second looks at a late deadline
+	looks       int       // how often the deadline was put off
 	repliedAt   time.Time // last advert sent
 	announcedAt time.Time // last announcement asked for
 
@@ -136,10 +139,13 @@ func (r *router) hasten() {
 	}
 }
 
-// setDeadline says when the timer of the protocol runs out, and from when on a master has overslept it.
+// setDeadline says when the timer of the protocol runs out, and what depends on that.
 func (r *router) setDeadline(t time.Time) {
-	r.deadline = t
+	r.deadline, r.looks, r.alertAt = t, 0, time.Time{}
 	r.tooLate = t.Add(oversleepIntervals * r.config.AdvertInterval)
+	if alert := t.Add(-serveGrace); r.state.Role == Backup && alert.After(r.now()) {
+		r.alertAt = alert
+	}
 }
 
 // judge compares the faults with the role, and lets a new router begin.
@@ -199,26 +205,39 @@ func (r *router) admit(a Advert) error {
 }
 
 // expire serves the deadline of the protocol when it is over.
-func (r *router) expire() {
+func (r *router) expire(now time.Time) {
+	r.alert(now)
 	due := r.deadline
-	if due.IsZero() {
+	if !over(due, now) {
 		return
 	}
-	now := r.now()
-	late := now.Sub(due)
-	switch {
-	case late < 0:
+	switch late := now.Sub(due); {
 	case r.state.Role == Master && now.After(r.tooLate):
 		r.counts.lateness.note(late)
 		r.step(Overslept{}, time.Time{})
 	case r.state.Role == Backup && late > serveGrace && r.looks < maxLooks:
-		// We were not running when we should have been. What reads the socket was not either, and wakes only now.
-		r.looks++
-		r.deadline = now.Add(serveGrace)
+		r.putOff(now)
 	default:
 		r.deadline = time.Time{}
 		r.step(Expired{}, due)
 	}
+}
+
+// alert looks whether a backup is awake shortly before it may take over.
+func (r *router) alert(now time.Time) {
+	if !over(r.alertAt, now) {
+		return
+	}
+	if now.Sub(r.alertAt) > awakeSlack {
+		r.putOff(now)
+	}
+	r.alertAt = time.Time{}
+}
+
+// putOff gives what reads the socket the time to catch up with us.
+func (r *router) putOff(now time.Time) {
+	r.looks++
+	r.deadline = now.Add(serveGrace)
 }
 
 // catchUp does what had to wait and is due.
@@ -242,7 +261,7 @@ func over(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 // rearm sets timer to the next deadline.
 func (r *router) rearm(timer *time.Timer) {
 	var next time.Time
-	for _, t := range [...]time.Time{r.deadline, r.replyAt, r.announceAt, r.retryAt} {
+	for _, t := range [...]time.Time{r.deadline, r.alertAt, r.replyAt, r.announceAt, r.retryAt} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
@@ -284,10 +303,9 @@ func (r *router) perform(a Action, o occasion) {
 	case Send:
 		r.sendWhenDue(a.Priority, o, now)
 	case Arm:
-		r.looks = 0
 		r.setDeadline(r.anchor(o, now).Add(a.After))
 	case Disarm:
-		r.deadline = time.Time{}
+		r.deadline, r.alertAt = time.Time{}, time.Time{}
 	case Hold:
 		r.hold(a.On)
 	case AnnounceAddresses:

@@ -174,7 +174,7 @@ func (w *world) divide() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, m := range w.machines {
-		m.part = w.IntN(2)
+		m.part, m.steady = w.IntN(2), time.Now()
 		w.note(m, "is in part %d", m.part)
 	}
 }
@@ -184,7 +184,7 @@ func (w *world) unite() {
 	defer w.mu.Unlock()
 	w.note(nil, "one part")
 	for _, m := range w.machines {
-		m.part = 0
+		m.part, m.steady = 0, time.Now()
 	}
 }
 
@@ -325,7 +325,7 @@ func (w *world) checkCadence(when string) {
 func (w *world) believe() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.clean = true
+	w.clean, w.quiet = true, 2*w.down
 	for _, client := range w.machines {
 		for _, m := range w.machines {
 			if m.role == Master && m.part == client.part {
