@@ -143,7 +143,7 @@ func (s *Set) tell(name string, v Verdict) bool {
 // deliver reports until nothing is left to tell of name.
 func (s *Set) deliver(name string) {
 	for v := s.takeNews(name); v != nil; v = s.takeNews(name) {
-		s.log.Info("check verdict", "check", name, "up", v.Up, "weight", weightText(v.Weight), "reason", v.Reason)
+		s.log.Debug("check verdict", "check", name, "up", v.Up, "weight", weightText(v.Weight), "reason", v.Reason)
 		s.report(name, *v)
 	}
 }
