@@ -1,13 +1,13 @@
 package vrrp
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,22 +16,43 @@ import (
 )
 
 // logged gives m a log without times, and returns it.
-func (m *machine) logged() *bytes.Buffer {
-	var b bytes.Buffer
-	m.log = slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+func (m *machine) logged() *journal {
+	b := new(journal)
+	m.log = slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
 	}}))
-	return &b
+	return b
 }
 
-func wantLog(t *testing.T, got *bytes.Buffer, want ...string) {
+// A journal is what was logged since it was read last.
+type journal struct {
+	mu sync.Mutex
+	// guarded by mu:
+	lines []string
+}
+
+// Write takes one line, as slog writes it.
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, strings.TrimSuffix(string(line), "\n"))
+	return len(line), nil
+}
+
+func (j *journal) read() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	lines := j.lines
+	j.lines = nil
+	return lines
+}
+
+func wantLog(t *testing.T, got *journal, want ...string) {
 	t.Helper()
-	lines := strings.FieldsFunc(got.String(), func(r rune) bool { return r == '\n' })
-	got.Reset()
-	if diff := cmp.Diff(want, lines); diff != "" {
+	if diff := cmp.Diff(want, got.read()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
 }
@@ -42,7 +63,7 @@ func TestTransitionLogsOneLineAndTellsOnce(t *testing.T) {
 		log := a.logged()
 		begun := time.Now()
 		a.start()
-		elapse(down200)
+		l.elapse(down200)
 		a.group.Receive(fromStranger(a, 220))
 		synctest.Wait()
 		wantLog(t, log,
@@ -59,16 +80,16 @@ func TestTransitionLogsOneLineAndTellsOnce(t *testing.T) {
 func TestDifferencesAreLoggedOnceAMinute(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.add(groupConfig("a", 100, nil), 1)
+		log := a.logged()
 		a.start()
 		synctest.Wait()
-		log := a.logged()
-		a.group.router.log = a.log
+		log.read()
 		odd := fromStranger(a, 200)
 		odd.Packet.Interval = 200 * time.Millisecond
 		for i := range 700 { // 70 s
 			odd.Packet.Addresses = []netip.Addr{machineAddr(100 + i%2)} // another value is not another kind
 			a.group.Receive(odd)
-			elapse(100 * time.Millisecond)
+			l.elapse(100 * time.Millisecond)
 		}
 		line := `level=WARN msg="peer is configured differently" router=a from=198.51.100.200 difference=`
 		interval, extra, missing := `"advertises every 200ms, we every 100ms"`,
@@ -90,7 +111,7 @@ func TestRefusedAdvertsAreCountedAndLoggedOnceAMinute(t *testing.T) {
 		synctest.Wait()
 		a.setLink(true)
 		synctest.Wait()
-		log.Reset()
+		log.read()
 		forwarded, own := fromStranger(a, 200), fromStranger(a, 200)
 		forwarded.TTL, own.From = 254, a.addr
 		for range 3 {
@@ -132,11 +153,11 @@ func TestSendErrorsAreCountedAndLoggedOnceAMinute(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.add(groupConfig("a", 200, nil), 1)
 		a.sendError = errors.New("no buffer space")
+		log := a.logged()
 		a.start()
 		synctest.Wait()
-		log := a.logged()
-		a.group.router.log = a.log
-		elapse(down200 + time.Minute + 50*time.Millisecond)
+		log.read()
+		l.elapse(down200 + time.Minute + 50*time.Millisecond)
 		line := `level=WARN msg="advert could not be sent" router=a to=224.0.0.18 error="no buffer space" suppressed=`
 		wantLog(t, log, line+"0",
 			`level=INFO msg="virtual router changed role" router=a from=backup to=master priority=200 reason="no advert for 322ms"`, line+"599")
@@ -185,7 +206,7 @@ func TestAdvertsUseTheChecksumFormOfThePeer(t *testing.T) {
 					a.group.Receive(p)
 					synctest.Wait()
 				}
-				elapse(4 * time.Second)
+				l.elapse(4 * time.Second)
 				got := map[netip.Addr]Form{}
 				for _, s := range a.sent {
 					got[s.to] = s.p.Form
@@ -215,7 +236,7 @@ func TestReloadForgetsTheFormsOfPeersThatLeft(t *testing.T) {
 			t.Errorf("%d forms are known after a reload that changed nothing in the end, want 2", n)
 		}
 		a.group.Configure(groupConfig("a", 200, func(c *Config) { c.Peers = []netip.Addr{machineAddr(2)} }))
-		elapse(down200)
+		l.elapse(down200)
 		if forms := a.group.router.forms; len(forms) != 1 || forms[machineAddr(2)] != FormMessage {
 			t.Errorf("forms %v, want that of the remaining peer", forms)
 		}
@@ -228,7 +249,7 @@ func TestReloadForgetsTheFormsOfPeersThatLeft(t *testing.T) {
 func TestStatusInJSON(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("web", 200, nil))
-		elapse(down200 + 350*time.Millisecond)
+		l.elapse(down200 + 350*time.Millisecond)
 		s := a.group.Status()
 		s.Dropped = map[string]uint64{"ttl": 0} // all of them are in TestSnapshot
 		got, err := json.MarshalIndent(s, "", "  ")

@@ -60,8 +60,11 @@ func (l *lan) begin(c *Config) *machine {
 	return m
 }
 
-// elapse lets time go by and everything due at its end happen.
-func elapse(d time.Duration) {
+// elapse lets time go by and everything due at its end happen. The lock makes what the test wrote visible to the machines.
+func (l *lan) elapse(d time.Duration) {
+	l.mu.Lock()
+	//lint:ignore SA2001 there is nothing to do under the lock
+	l.mu.Unlock()
 	time.Sleep(d)
 	synctest.Wait()
 }
@@ -94,14 +97,14 @@ const (
 func TestOversleptMasterListensBeforeItSpeaks(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a, b := l.begin(groupConfig("a", 200, noPreempt)), l.begin(groupConfig("b", 100, nil))
-		elapse(time.Second)
+		l.elapse(time.Second)
 		wantRole(t, a, Master)
 		a.stall(5*time.Second, time.Millisecond)
-		elapse(4 * time.Second)
+		l.elapse(4 * time.Second)
 		wantRole(t, b, Master)
 		a.sent = nil
 		woken := a.wakeAt
-		elapse(2 * time.Second)
+		l.elapse(2 * time.Second)
 		wantRole(t, a, Backup)
 		wantRole(t, b, Master)
 		if len(a.sent) != 1 || a.sent[0].p.Priority != priorityLowest || a.sent[0].at.Sub(woken) > 200*time.Millisecond {
@@ -116,12 +119,12 @@ func TestOversleptMasterListensBeforeItSpeaks(t *testing.T) {
 func TestOversleptMasterGoesOnWhenNobodyTookOver(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("a", 200, nil))
-		elapse(time.Second)
+		l.elapse(time.Second)
 		a.stall(5*time.Second, time.Millisecond)
-		elapse(time.Until(a.wakeAt))
+		l.elapse(time.Until(a.wakeAt))
 		a.sent, a.announced = nil, nil
 		woken := a.wakeAt
-		elapse(230 * time.Millisecond)
+		l.elapse(230 * time.Millisecond)
 		listened := 121875 * time.Microsecond // interval and skew
 		a.wantSent(t, woken, sending{listened, 200}, sending{listened + 100*time.Millisecond, 200})
 		if len(a.announced) != 1 || len(a.transitions) != 2 {
@@ -134,13 +137,13 @@ func TestOversleptMasterGoesOnWhenNobodyTookOver(t *testing.T) {
 func TestOversleptMasterListensBeforeItReadsItsQueue(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("a", 200, noPreempt))
-		elapse(time.Second)
+		l.elapse(time.Second)
 		a.stall(5*time.Second, 0)
 		woken := a.wakeAt
-		elapse(time.Millisecond)
+		l.elapse(time.Millisecond)
 		a.group.Receive(fromStranger(a, 100))
 		a.sent = nil
-		elapse(time.Until(woken))
+		l.elapse(time.Until(woken))
 		a.wantSent(t, woken, sending{0, priorityLowest})
 		wantRole(t, a, Backup)
 	})
@@ -149,11 +152,11 @@ func TestOversleptMasterListensBeforeItReadsItsQueue(t *testing.T) {
 func TestBackupReadsItsQueueBeforeItTakesOver(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		b := l.begin(groupConfig("b", 100, nil))
-		elapse(down100 - time.Millisecond) // after the alert
+		l.elapse(down100 - time.Millisecond) // after the alert
 		b.stall(3*time.Millisecond, 0)
-		elapse(2 * time.Millisecond)
+		l.elapse(2 * time.Millisecond)
 		b.group.Receive(fromStranger(b, 200))
-		elapse(10 * time.Millisecond)
+		l.elapse(10 * time.Millisecond)
 		if len(b.transitions) != 1 {
 			t.Errorf("b changed its role %d times, want 1", len(b.transitions))
 		}
@@ -163,12 +166,12 @@ func TestBackupReadsItsQueueBeforeItTakesOver(t *testing.T) {
 func TestBackupThatStallsAtTheLastMomentDoesNotTakeTheMastersPlace(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		b := l.begin(groupConfig("b", 100, nil))
-		elapse(down100 - time.Millisecond) // after the alert
+		l.elapse(down100 - time.Millisecond) // after the alert
 		b.stall(time.Second, readerLag)
 		b.lan.mu.Lock()
 		b.arrived(fromStranger(b, 200)) // in the socket
 		b.lan.mu.Unlock()
-		elapse(1100 * time.Millisecond)
+		l.elapse(1100 * time.Millisecond)
 		if len(b.transitions) != 1 {
 			t.Errorf("b changed its role %d times, want 1", len(b.transitions))
 		}
@@ -179,10 +182,10 @@ func TestMasterThatIsALittleLateSpeaksAtOnce(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("a", 200, nil))
 		master := time.Now().Add(down200)
-		elapse(down200 + 50*time.Millisecond)
+		l.elapse(down200 + 50*time.Millisecond)
 		a.wantSent(t, master, sending{0, 200})
 		a.stall(250*time.Millisecond, time.Millisecond) // due at 100 ms, served at 300 ms: not yet too late
-		elapse(400 * time.Millisecond)
+		l.elapse(400 * time.Millisecond)
 		a.wantSent(t, master, sending{300 * time.Millisecond, 200}, sending{400 * time.Millisecond, 200})
 	})
 }
@@ -192,9 +195,9 @@ func TestStalledBackupDoesNotTakeTheMastersPlace(t *testing.T) {
 		t.Run(lag.String(), func(t *testing.T) {
 			onLAN(t, func(t *testing.T, l *lan) {
 				a, b := l.begin(groupConfig("a", 200, nil)), l.begin(groupConfig("b", 100, nil))
-				elapse(time.Second)
+				l.elapse(time.Second)
 				b.stall(10*time.Second, lag)
-				elapse(12 * time.Second)
+				l.elapse(12 * time.Second)
 				wantRole(t, a, Master)
 				wantRole(t, b, Backup)
 				if len(b.transitions) != 1 || len(b.sent) != 0 {
@@ -210,10 +213,10 @@ func TestBackupThatWokeJustInTimeDoesNotTakeTheMastersPlace(t *testing.T) {
 		t.Run(ended.String(), func(t *testing.T) {
 			onLAN(t, func(t *testing.T, l *lan) {
 				a, b := l.begin(groupConfig("a", 200, nil)), l.begin(groupConfig("b", 100, nil))
-				elapse(time.Second)
+				l.elapse(time.Second)
 				deadline := a.lastAdvert.Add(wireDelay + down100) // and up to 1 us for the wire
 				b.stall(time.Until(deadline)-ended, readerLag)
-				elapse(time.Second)
+				l.elapse(time.Second)
 				wantRole(t, b, Backup)
 				if len(b.transitions) != 1 {
 					t.Errorf("b changed its role %d times, want 1", len(b.transitions))
@@ -228,7 +231,7 @@ func TestBackupThatIsAlwaysLateTakesOverAtLast(t *testing.T) {
 		b := l.begin(groupConfig("b", 100, nil))
 		for range 60 { // it runs for 1 ms in 20
 			b.stall(19*time.Millisecond, time.Millisecond)
-			elapse(20 * time.Millisecond)
+			l.elapse(20 * time.Millisecond)
 		}
 		took := b.transitions[len(b.transitions)-1].At.Sub(b.transitions[0].At)
 		if b.role != Master || took < down100 || took > down100+(maxLooks+1)*20*time.Millisecond {
@@ -243,7 +246,7 @@ func TestFailureToHoldIsAFaultThatIsTriedAgain(t *testing.T) {
 		a.holdError, a.holdDelay = errors.New("no such device"), time.Millisecond
 		a.start()
 		b := l.begin(groupConfig("b", 100, nil))
-		elapse(down200 + 2*time.Millisecond)
+		l.elapse(down200 + 2*time.Millisecond)
 		if diff := cmp.Diff([]string{"addresses: no such device"}, a.group.Status().Reasons); diff != "" {
 			t.Errorf("reasons (-want +got):\n%s", diff)
 		}
@@ -251,9 +254,9 @@ func TestFailureToHoldIsAFaultThatIsTriedAgain(t *testing.T) {
 		if got := a.sent[len(a.sent)-1].p.Priority; got != PriorityResign {
 			t.Errorf("the last advert of a has priority %d, want 0", got)
 		}
-		elapse(100 * time.Millisecond)
+		l.elapse(100 * time.Millisecond)
 		wantRole(t, b, Master)
-		elapse(time.Minute)
+		l.elapse(time.Minute)
 		var tries []time.Duration
 		for _, h := range a.holds {
 			if h.on {
@@ -265,16 +268,16 @@ func TestFailureToHoldIsAFaultThatIsTriedAgain(t *testing.T) {
 			t.Errorf("attempts to hold, doubling pauses (-want +got):\n%s", diff)
 		}
 		a.holdError = nil
-		elapse(time.Minute)
+		l.elapse(time.Minute)
 		wantRole(t, a, Master)
 		wantRole(t, b, Backup)
 		wantHeld(t, a)
 		a.holdError = errors.New("again")
 		a.config = groupConfig("a", 200, func(c *Config) { c.Addresses[0].Interface = "eth1" })
 		a.group.Configure(a.config)
-		elapse(2 * time.Millisecond)
+		l.elapse(2 * time.Millisecond)
 		wantRole(t, a, Fault)
-		elapse(retryPauseMin) // the pauses begin anew
+		l.elapse(retryPauseMin) // the pauses begin anew
 		wantRole(t, a, Backup)
 	})
 }
@@ -292,7 +295,7 @@ func TestSlowHoldDelaysNoAdvert(t *testing.T) {
 		a.holdDelay = 10 * time.Second
 		a.start()
 		master := time.Now().Add(down200)
-		elapse(down200 + 5*time.Second)
+		l.elapse(down200 + 5*time.Second)
 		for i, s := range a.sent {
 			if want := time.Duration(i) * 100 * time.Millisecond; s.at.Sub(master) != want {
 				t.Errorf("advert %d was sent at %s, want %s", i, s.at.Sub(master), want)
@@ -301,7 +304,7 @@ func TestSlowHoldDelaysNoAdvert(t *testing.T) {
 		if len(a.sent) != 51 || len(a.announced) != 0 || a.group.Status().Held {
 			t.Errorf("%d adverts, %d announcements, held %v; want 51, none before the addresses are there, false", len(a.sent), len(a.announced), a.group.Status().Held)
 		}
-		elapse(20 * time.Second) // a first Hold(false), then Hold(true)
+		l.elapse(20 * time.Second) // a first Hold(false), then Hold(true)
 		if len(a.announced) != 1 || !a.group.Status().Held {
 			t.Errorf("%d announcements, held %v; want 1, true", len(a.announced), a.group.Status().Held)
 		}
@@ -313,13 +316,13 @@ func TestHoldThatWasOvertakenNeverHappens(t *testing.T) {
 		a := l.add(groupConfig("a", 100, nil), 1)
 		a.holdDelay = time.Second
 		a.start()
-		elapse(down100 + time.Millisecond) // master, while the Hold(false) of the start goes on
+		l.elapse(down100 + time.Millisecond) // master, while the Hold(false) of the start goes on
 		wantRole(t, a, Master)
 		a.group.Receive(fromStranger(a, 200))
-		elapse(250 * time.Millisecond)
+		l.elapse(250 * time.Millisecond)
 		wantRole(t, a, Backup)
 		a.group.Track("link", Verdict{Fault: "link: eth0 is down"}) // or it would be master again
-		elapse(5 * time.Second)
+		l.elapse(5 * time.Second)
 		for _, h := range a.holds {
 			if h.on {
 				t.Errorf("Hold(true) at %s", h.at.Sub(l.start))
@@ -343,12 +346,12 @@ func TestFloodOfLesserAdvertsLeavesTheCadenceExact(t *testing.T) {
 		a := l.begin(groupConfig("a", 200, func(c *Config) { c.AdvertInterval = time.Second }))
 		down := 3218750 * time.Microsecond
 		master := time.Now().Add(down)
-		elapse(down + time.Millisecond)
+		l.elapse(down + time.Millisecond)
 		a.sent, a.announced = nil, nil
 		const seconds, rate = 5, 10000
 		for range seconds * rate {
 			a.group.Receive(fromStranger(a, 50))
-			elapse(time.Second / rate)
+			l.elapse(time.Second / rate)
 		}
 		onTime := map[time.Duration]bool{}
 		for _, s := range a.sent {
@@ -376,14 +379,14 @@ func TestReplyThatComesTooEarlyIsSentLater(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("a", 200, nil))
 		master := time.Now().Add(down200)
-		elapse(down200 + 50*time.Millisecond)
+		l.elapse(down200 + 50*time.Millisecond)
 		for range 3 {
 			a.group.Receive(fromStranger(a, 50))
-			elapse(time.Millisecond)
+			l.elapse(time.Millisecond)
 		}
-		elapse(20 * time.Millisecond)
+		l.elapse(20 * time.Millisecond)
 		a.wantSent(t, master, sending{0, 200}, sending{50 * time.Millisecond, 200}, sending{60 * time.Millisecond, 200})
-		elapse(announcePause)
+		l.elapse(announcePause)
 		var announced []time.Duration
 		for _, at := range a.announced {
 			announced = append(announced, at.Sub(master))
@@ -397,7 +400,7 @@ func TestReplyThatComesTooEarlyIsSentLater(t *testing.T) {
 func TestReplyIsForgottenWithTheRole(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("a", 200, quietYield))
-		elapse(down200 + 50*time.Millisecond)
+		l.elapse(down200 + 50*time.Millisecond)
 		for _, priority := range []uint8{50, 50, 250} {
 			a.group.Receive(fromStranger(a, priority))
 			synctest.Wait()
@@ -406,7 +409,7 @@ func TestReplyIsForgottenWithTheRole(t *testing.T) {
 		a.sent, a.announced = nil, nil
 		for range 15 {
 			a.group.Receive(fromStranger(a, 250))
-			elapse(100 * time.Millisecond)
+			l.elapse(100 * time.Millisecond)
 		}
 		if len(a.sent) > 0 || len(a.announced) > 0 {
 			t.Errorf("a backup sent %v and announced %v", a.sent, a.announced)
@@ -417,7 +420,7 @@ func TestReplyIsForgottenWithTheRole(t *testing.T) {
 func TestRunEndsWithOneResignation(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a, b := l.begin(groupConfig("a", 200, nil)), l.begin(groupConfig("b", 100, nil))
-		elapse(time.Second)
+		l.elapse(time.Second)
 		a.holdDelay = 300 * time.Millisecond
 		a.sent = nil
 		told := time.Now()
@@ -441,7 +444,7 @@ func TestRunEndsWithOneResignation(t *testing.T) {
 func TestRunReportsThatTheAddressesCouldNotBeReleased(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("a", 200, nil))
-		elapse(time.Second)
+		l.elapse(time.Second)
 		a.freeError = errors.New("netlink is gone")
 		a.holds = nil
 		err := a.stop()
@@ -454,15 +457,15 @@ func TestRunReportsThatTheAddressesCouldNotBeReleased(t *testing.T) {
 func TestReleaseIsTriedUntilItSucceeds(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("a", 200, nil))
-		elapse(time.Second)
+		l.elapse(time.Second)
 		a.freeError = errors.New("busy")
 		a.group.Track("link", Verdict{Fault: "link: eth0 is down"})
-		elapse(time.Minute)
+		l.elapse(time.Minute)
 		if !a.held {
 			t.Fatal("released in spite of the error")
 		}
 		a.freeError = nil
-		elapse(releasePauseMax)
+		l.elapse(releasePauseMax)
 		if a.held {
 			t.Error("still held")
 		}
@@ -474,14 +477,14 @@ func TestThousandAdvertsDoNotDrift(t *testing.T) {
 		a := l.begin(groupConfig("a", 200, func(c *Config) { c.AdvertInterval = 10 * time.Millisecond }))
 		down := 32187500 * time.Nanosecond
 		master := time.Now().Add(down)
-		elapse(down)
+		l.elapse(down)
 		for i := range 1000 {
 			if i%3 == 1 { // the next advert is served 4 ms late
 				a.stall(14*time.Millisecond, time.Millisecond)
 			}
-			elapse(10 * time.Millisecond)
+			l.elapse(10 * time.Millisecond)
 		}
-		elapse(5 * time.Millisecond)
+		l.elapse(5 * time.Millisecond)
 		for i, s := range a.sent {
 			late := s.at.Sub(master) - time.Duration(i)*10*time.Millisecond
 			if late != 0 && late != 4*time.Millisecond {
@@ -501,9 +504,9 @@ func TestReloadKeepsRoleAndTimers(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("a", 200, nil))
 		master := time.Now().Add(down200)
-		elapse(200 * time.Millisecond)
+		l.elapse(200 * time.Millisecond)
 		a.group.Configure(groupConfig("a", 200, nil)) // a backup's timer runs on
-		elapse(down200 - 200*time.Millisecond + 50*time.Millisecond)
+		l.elapse(down200 - 200*time.Millisecond + 50*time.Millisecond)
 		a.wantSent(t, master, sending{0, 200})
 		a.holds, a.announced = nil, nil
 		a.config = groupConfig("a", 150, func(c *Config) {
@@ -511,7 +514,7 @@ func TestReloadKeepsRoleAndTimers(t *testing.T) {
 			c.Addresses = append(c.Addresses, Address{Prefix: netip.MustParsePrefix("192.0.2.11/24")})
 		})
 		a.group.Configure(a.config)
-		elapse(80 * time.Millisecond)
+		l.elapse(80 * time.Millisecond)
 		a.wantSent(t, master, sending{70 * time.Millisecond, 150}, sending{90 * time.Millisecond, 150},
 			sending{110 * time.Millisecond, 150}, sending{130 * time.Millisecond, 150})
 		s := a.group.Status()
@@ -523,7 +526,7 @@ func TestReloadKeepsRoleAndTimers(t *testing.T) {
 		}
 		a.holds = nil
 		a.group.Configure(groupConfig("a", 140, func(c *Config) { c.Addresses = a.config.Addresses }))
-		elapse(time.Second)
+		l.elapse(time.Second)
 		if len(a.holds) != 0 {
 			t.Errorf("holds %+v, want none when the addresses stay", a.holds)
 		}
@@ -542,7 +545,7 @@ func TestReloadOfTheIntervalReachesAVersion2Backup(t *testing.T) {
 		a.group.Receive(fromStranger(a, 250))
 		heard := time.Now()
 		synctest.Wait()
-		elapse(time.Minute)
+		l.elapse(time.Minute)
 		if took, want := a.transitions[1].At.Sub(heard), 15218750*time.Microsecond; took != want {
 			t.Errorf("took over %s after the last advert, want %s", took, want)
 		}
@@ -554,7 +557,7 @@ func TestNewAddressesEndTheFaultOfTheOldOnes(t *testing.T) {
 		a := l.add(groupConfig("a", 200, nil), 1)
 		a.holdError = errors.New("no such device")
 		a.start()
-		elapse(down200 + time.Millisecond)
+		l.elapse(down200 + time.Millisecond)
 		wantRole(t, a, Fault)
 		a.holdError = nil
 		a.group.Configure(groupConfig("a", 200, func(c *Config) { c.Addresses[0].Interface = "eth1" }))
@@ -569,7 +572,7 @@ func TestFaultKeepsARouterOut(t *testing.T) {
 		a.up = false
 		a.start()
 		a.group.Track("source", Verdict{Fault: "source: no IPv4 address on eth0"})
-		elapse(time.Minute)
+		l.elapse(time.Minute)
 		want := []string{"link: eth0 is down", "source: no IPv4 address on eth0"}
 		if diff := cmp.Diff(want, a.group.Status().Reasons); diff != "" {
 			t.Errorf("reasons (-want +got):\n%s", diff)
@@ -581,7 +584,7 @@ func TestFaultKeepsARouterOut(t *testing.T) {
 		synctest.Wait()
 		wantRole(t, a, Fault)
 		a.setLink(true)
-		elapse(down200)
+		l.elapse(down200)
 		wantRole(t, a, Master)
 		a.setLink(false)
 		synctest.Wait()
@@ -595,12 +598,12 @@ func TestWithoutASourceNothingIsSent(t *testing.T) {
 	onLAN(t, func(t *testing.T, l *lan) {
 		a := l.begin(groupConfig("a", 200, nil))
 		a.group.SetSource(netip.Addr{})
-		elapse(down200 + 250*time.Millisecond)
+		l.elapse(down200 + 250*time.Millisecond)
 		if s := a.group.Status(); s.AdvertsSent != 0 || s.AdvertsUnsent != 3 || s.Source.IsValid() || len(a.sent) != 0 {
 			t.Errorf("sent %d, unsent %d, source %s; want 0, 3 and none", s.AdvertsSent, s.AdvertsUnsent, s.Source)
 		}
 		a.group.SetSource(a.addr)
-		elapse(100 * time.Millisecond)
+		l.elapse(100 * time.Millisecond)
 		if s := a.group.Status(); s.AdvertsSent != 1 || s.Source != a.addr || s.Master != a.addr {
 			t.Errorf("sent %d, source %s, master %s; want 1 and %s", s.AdvertsSent, s.Source, s.Master, a.addr)
 		}
@@ -635,7 +638,7 @@ func TestEqualNeighboursAgree(t *testing.T) { // equal priority and interval: th
 				for _, m := range l.machines {
 					m.start()
 				}
-				elapse(2 * time.Second)
+				l.elapse(2 * time.Second)
 				for i, m := range l.machines {
 					want := Backup
 					if i == n-1 {

@@ -46,7 +46,7 @@ type machine struct {
 
 	part   int
 	up     bool      // its link
-	steady time.Time // since when part, link, life and role are what they are
+	steady time.Time // since when part, link, life, role and configuration are what they are
 	wakeAt time.Time
 	readAt time.Time
 	socket []Advert // what came while it was stalled

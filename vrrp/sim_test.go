@@ -211,7 +211,7 @@ func (w *world) reload(m *machine) {
 	if c.Version == V3 {
 		c.AdvertInterval = w.machines[w.IntN(len(w.machines))].config.AdvertInterval
 	}
-	m.config = &c
+	m.config, m.steady = &c, time.Now()
 	w.note(m, "reloads: priority %d interval %s nopreempt %v", c.Priority, c.AdvertInterval, c.NoPreempt)
 	if m.group != nil {
 		m.group.Configure(&c)
