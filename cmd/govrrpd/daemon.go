@@ -29,6 +29,9 @@ func newRunCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the director in the foreground",
+		Long: "Run reads the configuration, starts the router process, checks the real servers and balances, until SIGTERM or SIGINT. Then\n" +
+			"it resigns and releases the addresses. SIGHUP reloads, as govrrpd reload does, but only the log tells the outcome. When it is\n" +
+			"killed, the router process goes on; the next run with the same --socket takes it over.",
 		Args:  usageArgs(noArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			// A log that nobody reads any more is no reason to end. Ignoring the signal would make every check script ignore it, too.
@@ -55,8 +58,8 @@ type configSource struct {
 }
 
 func (s *configSource) add(c *cobra.Command) {
-	c.Flags().StringVarP(&s.path, "config", "c", defaultConfig, "file, or folder of *.hcl files")
-	c.Flags().StringArrayVar(&s.vars, "var", nil, "value of a variable, as name=value; may be repeated")
+	c.Flags().StringVarP(&s.path, "config", "c", defaultConfig, "`path` of a file, or of a folder of *.hcl files")
+	c.Flags().StringArrayVar(&s.vars, "var", nil, "`name=value` of a variable, before GOVRRPD_VAR_name in the environment; may be repeated")
 }
 
 // load reads the configuration and prints what is wrong with it to the returned text.

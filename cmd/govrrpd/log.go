@@ -14,8 +14,8 @@ import (
 type logFlags struct{ format, level string }
 
 func (f *logFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.format, "log-format", "text", "text or json")
-	c.Flags().StringVar(&f.level, "log-level", "info", "debug, info, warn or error")
+	c.Flags().StringVar(&f.format, "log-format", "text", "`format` of the log on standard error: text or json")
+	c.Flags().StringVar(&f.level, "log-level", "info", "lowest `level` that is logged: debug, info, warn or error")
 }
 
 // args returns the flags as a child process takes them.

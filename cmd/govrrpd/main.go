@@ -73,8 +73,11 @@ func withLongVar(args []string) []string {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "govrrpd",
-		Short:         "Highly available layer-4 load balancer director: VRRP, IPVS and health checks in one binary",
+		Use:   "govrrpd",
+		Short: "Highly available layer-4 load balancer director: VRRP, IPVS and health checks in one binary",
+		Long: "Highly available layer-4 load balancer director: VRRP, IPVS and health checks in one binary.\n\n" +
+			"Every command exits with 0 when all is well, with 1 when what was asked for failed, and with 2 when it was called wrongly.",
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          usageArgs(cobra.NoArgs),
@@ -123,7 +126,7 @@ func newVersionCommand() *cobra.Command {
 
 // addSocketFlag gives c the flag that names the control socket.
 func addSocketFlag(c *cobra.Command, socket *string) {
-	c.Flags().StringVar(socket, "socket", defaultSocket, "control socket of the daemon")
+	c.Flags().StringVar(socket, "socket", defaultSocket, "`path` of the control socket; the router process keeps its own in the same folder")
 }
 
 // runtimeFile returns the path of another file in the folder of the control socket, where everything that lives as long as the

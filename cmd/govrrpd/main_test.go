@@ -28,6 +28,7 @@ func TestExitStatusTellsWrongUsageFromFailure(t *testing.T) {
 	}{
 		{"help", []string{"help"}, 0},
 		{"version", []string{"version"}, 0},
+		{"version as a flag", []string{"--version"}, 0},
 		{"valid configuration", []string{"check", "-c", good}, 0},
 		{"variables with one dash and two", []string{"check", "-c", variables, "-var", "a=eth0", "-var=b=eth1", "--var", "c=eth2"}, 0},
 		{"invalid configuration", []string{"check", "-c", bad}, exitFailed},
@@ -36,6 +37,8 @@ func TestExitStatusTellsWrongUsageFromFailure(t *testing.T) {
 		{"unknown flag", []string{"check", "--fly"}, exitUsage},
 		{"surplus argument", []string{"check", "x"}, exitUsage},
 		{"variable without value", []string{"check", "-c", good, "--var", "vip"}, exitUsage},
+		{"unknown part", []string{"status", "vrpp"}, exitUsage},
+		{"two parts", []string{"status", "vrrp", "ipvs"}, exitUsage},
 		{"unknown output", []string{"status", "-o", "xml"}, exitUsage},
 		{"no daemon", []string{"status", "--socket", filepath.Join(good, "control.sock")}, exitFailed},
 		{"no daemon to reload", []string{"reload", "--socket", filepath.Join(good, "control.sock")}, exitFailed},

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,16 +83,16 @@ func nonNil[T any](list []T) []T {
 	return list
 }
 
-// The parts that `govrrpd status` shows alone when named.
-var statusParts = []string{"vrrp", "ipvs", "checks"}
+// statusParts are what `govrrpd status` shows alone when named.
+func statusParts() []string { return []string{"vrrp", "ipvs", "checks"} }
 
 func newStatusCommand() *cobra.Command {
 	var socket, output string
 	c := &cobra.Command{
 		Use:       "status [vrrp|ipvs|checks]",
 		Short:     "Show who is master, what is balanced and what is well",
-		Args:      usageArgs(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
-		ValidArgs: statusParts,
+		Args:      usageArgs(onePart),
+		ValidArgs: statusParts(),
 		RunE: func(c *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
 				return usagef("-o %s: want text or json", output)
@@ -103,8 +105,16 @@ func newStatusCommand() *cobra.Command {
 		},
 	}
 	addSocketFlag(c, &socket)
-	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	c.Flags().StringVarP(&output, "output", "o", "text", "`format`: text or json")
 	return c
+}
+
+// onePart accepts nothing, or the name of a part.
+func onePart(_ *cobra.Command, args []string) error {
+	if len(args) > 1 || len(args) == 1 && !slices.Contains(statusParts(), args[0]) {
+		return fmt.Errorf("status %s: want at most one of %s", strings.Join(args, " "), strings.Join(statusParts(), ", "))
+	}
+	return nil
 }
 
 func showStatus(c *cobra.Command, socket, output, part string) error {
