@@ -2,9 +2,7 @@ package vrrp
 
 import (
 	"log/slog"
-	"net/netip"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -31,16 +29,6 @@ const (
 	retryPauseMin = time.Second
 	retryPauseMax = time.Minute
 )
-
-// A Transition is one change of role.
-type Transition struct {
-	Router   string    `json:"router"` // Config.Name
-	From     Role      `json:"from"`
-	To       Role      `json:"to"`
-	Priority uint8     `json:"priority"` // the effective one
-	Reason   string    `json:"reason"`   // what made it change, in words; never empty
-	At       time.Time `json:"at"`
-}
 
 // A router is one virtual router of a Group. The goroutine of Group.Run owns it all but what is marked otherwise.
 type router struct {
@@ -353,57 +341,4 @@ func (r *router) hold(on bool) {
 func (r *router) announce(now time.Time) {
 	r.announcedAt, r.announceAt = now, time.Time{}
 	r.follow.announce()
-}
-
-// report logs the transition that ev caused, one line, and tells it once.
-func (r *router) report(before State, ev Event) {
-	t := Transition{
-		Router:   r.config.Name,
-		From:     before.Role,
-		To:       r.state.Role,
-		Priority: r.state.Priority,
-		Reason:   r.reason(before, ev),
-		At:       r.now(),
-	}
-	r.since = t.At
-	r.counts.transitions.Add(1)
-	r.log.Info("virtual router changed role",
-		"router", t.Router, "from", t.From.String(), "to", t.To.String(), "priority", t.Priority, "reason", t.Reason)
-	if r.notify != nil {
-		r.notify(t)
-	}
-}
-
-// reason is Why, and for a fault what it is.
-func (r *router) reason(before State, ev Event) string {
-	if fault, ok := ev.(SetFault); ok && fault.Fault {
-		return strings.Join(r.faults, ", ")
-	}
-	return Why(r.config, before, ev)
-}
-
-// refuse counts an advert that was not admitted, and says so at a limited rate.
-func (r *router) refuse(a Advert, err error) {
-	reason, ok := ReasonOf(err)
-	if !ok {
-		panic("vrrp: Admit returned an error that is no Reason: " + err.Error())
-	}
-	r.counts.drops.Count(reason)
-	if reason == DropNotRunning || reason == DropOwn { // expected, and nobody's mistake
-		return
-	}
-	if n, ok := r.complaints.admit(reason.String(), r.now()); ok {
-		r.log.Warn("advert dropped", "router", r.config.Name, "from", a.From, "reason", reason.Error(), "suppressed", n)
-	}
-}
-
-// complainAbout says at a limited rate how a peer is configured differently.
-func (r *router) complainAbout(from netip.Addr, difference string) {
-	kind := difference
-	if i := strings.IndexAny(kind, "0123456789:"); i >= 0 { // where the values begin
-		kind = kind[:i]
-	}
-	if n, ok := r.complaints.admit(from.String()+" "+kind, r.now()); ok {
-		r.log.Warn("peer is configured differently", "router", r.config.Name, "from", from, "difference", difference, "suppressed", n)
-	}
 }
