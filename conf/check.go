@@ -109,7 +109,7 @@ func (d *decoder) check(raw *rawCheck, server netip.AddrPort) (checkers.Config, 
 	default:
 		kinds := []string{"tcp", "http", "https", "script"}
 		d.problem(raw.KindRange, fmt.Sprintf("there is no check %s, only %s", quote(raw.Kind), oneOf(kinds)),
-			cmp.Or(suggest(raw.Kind, slices.Values(kinds)), `write check "tcp" { … }, for example`))
+			cmp.Or(translations()[raw.Kind], suggest(raw.Kind, slices.Values(kinds)), `write check "tcp" { … }, for example`))
 	}
 	return c, len(d.diags) == before && server.IsValid()
 }

@@ -66,10 +66,26 @@ func (s *source) rewordForm(diag *hcl.Diagnostic) *hcl.Diagnostic {
 	if m := labels.FindStringSubmatch(diag.Summary); m != nil {
 		return s.rewordLabels(at, m[1])
 	}
+	if diag.Summary == "Invalid character" {
+		return rewordCharacter(at, s.text(at))
+	}
 	for _, f := range forms() {
 		if f.summary == diag.Summary {
 			return newProblem(at, f.message, f.hint)
 		}
+	}
+	return nil
+}
+
+// rewordCharacter words the characters that other languages and word processors have, and nil for the rest.
+func rewordCharacter(at hcl.Range, character string) *hcl.Diagnostic {
+	switch {
+	case character == "":
+		return nil
+	case strings.Contains("'`“”‘’„", character):
+		return newProblem(at, fmt.Sprintf("texts do not stand between %s", character), `write a straight double quote: "`)
+	case character == ";":
+		return newProblem(at, "there is no ; in this language", "put each keyword = value on a line of its own, and , between the elements of a list")
 	}
 	return nil
 }
@@ -105,6 +121,7 @@ func forms() []form {
 		{"Invalid single-argument block definition", "a block on one line holds one keyword only", "put each keyword and the closing } on lines of their own"},
 		{"Invalid block definition", "this is neither keyword = value nor a block", "write an = before the value, or a { at the end of the line"},
 		{"Argument or block definition required", "this is neither keyword = value nor a block", "write keyword = value; there is no : and no ; in between"},
+		{"Invalid escape sequence", "a backslash stands before a character that it does not go with", `write a backslash that is meant as such twice: "\\d+"`},
 		{"Missing dynamic content block", "dynamic has no content", "put what each block shall contain into content { … }"},
 		{"Invalid dynamic for_each value", "for_each is neither a list nor a map", `write for_each = ["10.0.0.11", "10.0.0.12"], for example`},
 		{"Extraneous dynamic content block", "dynamic has two content blocks", "put all into one"},
