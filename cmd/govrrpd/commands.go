@@ -16,7 +16,7 @@ func newCheckCommand() *cobra.Command {
 		Short: "Validate the configuration without touching anything",
 		Long: "Check reads the configuration as run and reload do, and prints every mistake with its place and what to write instead. It exits\n" +
 			"with 0 when it may be loaded, also with warnings, with 1 when not, and with 2 when it was called wrongly.",
-		Args:  usageArgs(noArgs),
+		Args: usageArgs(noArgs),
 		RunE: func(*cobra.Command, []string) error {
 			config, complaints, err := source.load()
 			fmt.Fprint(os.Stderr, complaints)
@@ -47,7 +47,7 @@ func newReloadCommand() *cobra.Command {
 		Short: "Ask the daemon to load its files again",
 		Long: "Reload makes the running director read its configuration again: the path, the --var and the environment are those it was started\n" +
 			"with. It exits with 0 when the new configuration is in force. Otherwise it says why, and whether the running one stays.",
-		Args:  usageArgs(noArgs),
+		Args: usageArgs(noArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var result reloadResult
 			code, err := askDaemon(c.Context(), socket, http.MethodPost, "/api/v1/reload", &result)

@@ -32,7 +32,7 @@ func newRunCommand() *cobra.Command {
 		Long: "Run reads the configuration, starts the router process, checks the real servers and balances, until SIGTERM or SIGINT. Then\n" +
 			"it resigns and releases the addresses. SIGHUP reloads, as govrrpd reload does, but only the log tells the outcome. When it is\n" +
 			"killed, the router process goes on; the next run with the same --socket takes it over.",
-		Args:  usageArgs(noArgs),
+		Args: usageArgs(noArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			// A log that nobody reads any more is no reason to end. Ignoring the signal would make every check script ignore it, too.
 			signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)

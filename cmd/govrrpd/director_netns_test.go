@@ -46,12 +46,12 @@ type lone struct {
 	d    *netns.Director
 }
 
-func newLone(t *testing.T, config string, flags ...string) lone {
+func newLone(t *testing.T, config string) lone {
 	t.Helper()
 	l := lone{World: netns.New(t)}
 	l.node = l.Node("a")
 	l.Segment("lan0").Attach(l.node, "eth0", "192.0.2.1/24")
-	l.d = l.node.Govrrpd(config, flags...)
+	l.d = l.node.Govrrpd(config)
 	return l
 }
 
