@@ -8,6 +8,9 @@ import (
 const (
 	// complaintPause is the least time between two log lines of one kind about one peer, RFC 9568 section 7.1.
 	complaintPause = time.Minute
+	// complaintPauseMax is where that time, which doubles as long as the reason stays, ends: a pair that is configured differently for
+	// a year must not fill a disk with it.
+	complaintPauseMax = time.Hour
 	// maxComplaints bounds the kinds and peers that are told apart: senders can be forged.
 	maxComplaints = 64
 )
@@ -19,7 +22,8 @@ type complaints struct {
 
 type complaint struct {
 	at       time.Time // of the last line
-	withheld int       // since then
+	pause    time.Duration
+	withheld int // since then
 }
 
 // admit reports whether a complaint of this kind may be logged now, and how many were withheld since the last one. When too many are
@@ -32,7 +36,7 @@ func (c *complaints) admit(kind string, now time.Time) (withheld int, ok bool) {
 		}
 	}
 	last, known := c.said[kind]
-	if known && now.Sub(last.at) < complaintPause {
+	if known && now.Sub(last.at) < last.pause {
 		last.withheld++
 		c.said[kind] = last
 		return 0, false
@@ -40,13 +44,17 @@ func (c *complaints) admit(kind string, now time.Time) (withheld int, ok bool) {
 	if c.said == nil {
 		c.said = make(map[string]complaint)
 	}
-	c.said[kind] = complaint{at: now}
+	pause := complaintPause
+	if last.withheld > 0 {
+		pause = min(2*last.pause, complaintPauseMax)
+	}
+	c.said[kind] = complaint{at: now, pause: pause}
 	return last.withheld, true
 }
 
 // forget drops what may be said again anyway and owes no count.
 func (c *complaints) forget(now time.Time) {
 	maps.DeleteFunc(c.said, func(_ string, said complaint) bool {
-		return said.withheld == 0 && now.Sub(said.at) >= complaintPause
+		return said.withheld == 0 && now.Sub(said.at) >= said.pause
 	})
 }

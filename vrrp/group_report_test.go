@@ -332,3 +332,28 @@ func TestComplaintsAreBounded(t *testing.T) {
 		t.Errorf("a new peer after a minute: said %v, %d remembered; want true, at most %d", ok, len(c.said), maxComplaints)
 	}
 }
+
+func TestComplaintThatStaysTrueIsRepeatedLessAndLess(t *testing.T) {
+	var c complaints
+	start := time.Now()
+	var said []time.Duration
+	for at := time.Duration(0); at < 4*time.Hour; at += 10 * time.Second {
+		if _, ok := c.admit("priority", start.Add(at)); ok {
+			said = append(said, at)
+		}
+	}
+	var want []time.Duration
+	for at, pause := time.Duration(0), complaintPause; at < 4*time.Hour; at, pause = at+pause, min(2*pause, complaintPauseMax) {
+		want = append(want, at)
+	}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, ok := c.admit("priority", start.Add(6*time.Hour)); !ok {
+		t.Fatal("silent after a pause")
+	}
+	c.admit("priority", start.Add(12*time.Hour)) // nothing was withheld before: it is news again
+	if _, ok := c.admit("priority", start.Add(12*time.Hour+complaintPause)); !ok {
+		t.Error("news after a quiet time is not repeated after a minute")
+	}
+}

@@ -55,7 +55,7 @@ type router struct {
 
 	looks       int       // how often the deadline was put off
 	repliedAt   time.Time // last advert sent
-	announcedAt time.Time // last announcement asked for
+	provokedAt  time.Time // last announcement that an advert caused
 
 	holdNumber uint64 // of the newest Hold
 	heeded     uint64 // number of the newest outcome that was seen
@@ -115,7 +115,7 @@ func (r *router) reconfigure(c *Config) {
 	}
 	r.hold(true)
 	if moved {
-		r.announce(r.now())
+		r.announce()
 	}
 }
 
@@ -235,7 +235,7 @@ func (r *router) catchUp() {
 		r.speak(r.state.Priority, now)
 	}
 	if over(r.announceAt, now) {
-		r.announce(now)
+		r.announceProvoked(now)
 	}
 	if over(r.retryAt, now) {
 		r.retryAt, r.holdFault = time.Time{}, ""
@@ -297,12 +297,23 @@ func (r *router) perform(a Action, o occasion) {
 	case Hold:
 		r.hold(a.On)
 	case AnnounceAddresses:
-		if wait := r.announcedAt.Add(announcePause); o.heard && now.Before(wait) {
-			r.announceAt = wait
+		if o.heard {
+			r.announceProvoked(now)
 			return
 		}
-		r.announce(now)
+		r.announce()
 	}
+}
+
+// announceProvoked announces because of an advert that was heard, or as soon as announcePause allows. That we announced on becoming
+// master a moment ago does not count: the rival may have done so after us.
+func (r *router) announceProvoked(now time.Time) {
+	if wait := r.provokedAt.Add(announcePause); now.Before(wait) {
+		r.announceAt = wait
+		return
+	}
+	r.provokedAt = now
+	r.announce()
 }
 
 // anchor is the instant from which Arm counts. A master's adverts keep their cadence: the next is due one interval after this one was
@@ -338,7 +349,7 @@ func (r *router) hold(on bool) {
 	r.held = r.held && on
 }
 
-func (r *router) announce(now time.Time) {
-	r.announcedAt, r.announceAt = now, time.Time{}
+func (r *router) announce() {
+	r.announceAt = time.Time{}
 	r.follow.announce()
 }
