@@ -66,9 +66,9 @@ test: programs tools-lab $(GOLANGCI)
 	  -check 'lint=$(MAKE) --no-print-directory lint' \
 	  -go 'unit=go test -json ./...' \
 	  -go 'race=go test -race -json ./...' \
-	  -go "namespaces=go test -race -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)" \
-	  -go "interop=go test -count=1 -tags netns -timeout 15m -parallel 40 -json $$(bin/tally -tagged netns -in interop_)" \
-	  -go "lab=$(GOTEST_LAB) -json $$(bin/tally -tagged lab)"
+	  -go 'namespaces=go test -race -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)' \
+	  -go 'interop=go test -count=1 -tags netns -timeout 15m -parallel 40 -json $$(bin/tally -tagged netns -in interop_)' \
+	  -go 'lab=$(GOTEST_LAB) -json $$(bin/tally -tagged lab)'
 
 test-fast: programs
 	@bin/tally -check 'vet=go vet ./...' -go 'unit=go test -json ./...'

@@ -126,6 +126,7 @@ func (c *Conversation) Ask(limit time.Duration) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	return trimLine(body), err
 }
