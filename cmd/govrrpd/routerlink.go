@@ -248,12 +248,14 @@ var errRouterGone = errors.New("the router process closed the connection")
 
 // A routerConn is one connection to a router. A reader goroutine notices at once when the router goes away.
 type routerConn struct {
-	conn    *net.UnixConn
-	pid     int              // of the router
-	replies chan routerReply // capacity 1: the reply to the one request under way
-	closed  chan struct{}
+	conn     *net.UnixConn
+	pid      int              // of the router
+	patience time.Duration    // with one request
+	replies  chan routerReply // capacity 1: the reply to the one request under way
+	closed   chan struct{}
 
-	mu sync.Mutex // one request at a time
+	mu   sync.Mutex // one request at a time
+	hung bool       // guarded by mu: it did not answer one, and the connection was closed by us
 }
 
 func dialRouter(socket string) (*routerConn, error) {
@@ -265,7 +267,7 @@ func dialRouter(socket string) (*routerConn, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	c := &routerConn{conn: conn, pid: pid, replies: make(chan routerReply, 1), closed: make(chan struct{})}
+	c := &routerConn{conn: conn, pid: pid, patience: routerRequestDeadline, replies: make(chan routerReply, 1), closed: make(chan struct{})}
 	go c.read()
 	return c, nil
 }
@@ -302,12 +304,15 @@ func (c *routerConn) read() {
 func (c *routerConn) ask(request routerRequest) (routerReply, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_ = c.conn.SetWriteDeadline(time.Now().Add(routerRequestDeadline)) // fails on a closed connection, and so does the write
+	if c.hung {
+		return routerReply{}, c.silent()
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(c.patience)) // fails on a closed connection, and so does the write
 	if err := json.NewEncoder(c.conn).Encode(request); err != nil {
-		_ = c.conn.Close() // half a request may be on its way
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return routerReply{}, c.silent()
+			return routerReply{}, c.giveUp()
 		}
+		_ = c.conn.Close() // half a request may be on its way
 		return routerReply{}, fmt.Errorf("%w: %w", errRouterGone, err)
 	}
 	select {
@@ -318,26 +323,34 @@ func (c *routerConn) ask(request routerRequest) (routerReply, error) {
 		return reply, nil
 	case <-c.closed:
 		return routerReply{}, errRouterGone
-	case <-time.After(routerRequestDeadline):
-		_ = c.conn.Close()
-		return routerReply{}, c.silent()
+	case <-time.After(c.patience):
+		return routerReply{}, c.giveUp()
 	}
+}
+
+// giveUp ends a connection whose other end lives but does not answer.
+func (c *routerConn) giveUp() error {
+	c.hung = true
+	_ = c.conn.Close()
+	return c.silent()
 }
 
 func (c *routerConn) silent() error {
-	return fmt.Errorf("the router process %d has not answered for %s", c.pid, routerRequestDeadline)
+	return fmt.Errorf("the router process %d has not answered for %s", c.pid, c.patience)
 }
 
-// stop asks the router to resign and end, and waits until it closes the connection.
+// stop asks the router to resign and end, and waits until it closes the connection. One that does not answer gets a signal that has
+// the same meaning, for when it can.
 func (c *routerConn) stop() error {
 	_, err := c.ask(routerRequest{Stop: true})
 	if err != nil && !errors.Is(err, errRouterGone) { // gone is what was wanted
-		return fmt.Errorf("%w: it may still hold addresses, end it with kill %d", err, c.pid)
+		return errors.Join(fmt.Errorf("%w: it may still hold addresses; it was sent SIGTERM, kill -9 %d is the last resort", err, c.pid),
+			syscall.Kill(c.pid, syscall.SIGTERM))
 	}
 	select {
 	case <-c.closed:
-	case <-time.After(routerRequestDeadline):
-		return fmt.Errorf("the router process %d has not ended after %s", c.pid, routerRequestDeadline)
+	case <-time.After(c.patience):
+		return fmt.Errorf("the router process %d has not ended after %s", c.pid, c.patience)
 	}
 	return nil
 }

@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -204,5 +208,31 @@ func TestLockIsAwaitedWhileAPredecessorEnds(t *testing.T) {
 	_ = lock.Close()
 	if _, err := awaitLock(t.Context(), filepath.Join(path, "x"), time.Hour); err == nil || errors.Is(err, errHeld) {
 		t.Errorf("a folder that cannot be: error %v, want it at once", err)
+	}
+}
+
+// When Run and Stop ask one that hangs, the second must not take the connection that the first has closed for an end in good order.
+func TestStopOfARouterThatHangsIsAnErrorAndASignal(t *testing.T) {
+	signals := make(chan os.Signal, 1) // to the router, which is this very process
+	signal.Notify(signals, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	release := make(chan struct{})
+	_, link := newFarEnd(t, func(routerRequest) *routerReply { <-release; return nil })
+	defer close(release)
+	conn, err := dialRouter(link.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.patience = 20 * time.Millisecond
+	if err := link.use(conn); err == nil {
+		t.Error("no error from a router that does not answer")
+	}
+	if err := link.Stop(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("kill -9 %d", conn.pid)) {
+		t.Errorf("stop: error %v, want one that names the process", err)
+	}
+	select {
+	case <-signals:
+	case <-time.After(10 * time.Second):
+		t.Error("no SIGTERM arrived")
 	}
 }
