@@ -30,8 +30,8 @@ func newRunCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the director in the foreground",
 		Long: "Run reads the configuration, starts the router process, checks the real servers and balances, until SIGTERM or SIGINT. Then\n" +
-			"it resigns and releases the addresses. SIGHUP reloads, as govrrpd reload does, but only the log tells the outcome. When it is\n" +
-			"killed, the router process goes on; the next run with the same --socket takes it over.",
+			"it resigns and releases the addresses. SIGHUP reloads, as govrrpd reload does, but only the log tells the outcome. At SIGUSR1,\n" +
+			"or when it is killed, the router process goes on; the next run with the same --socket takes it over.",
 		Args: usageArgs(noArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			// A log that nobody reads any more is no reason to end. Ignoring the signal would make every check script ignore it, too.
@@ -124,6 +124,9 @@ func (d *daemon) run(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, unix.SIGHUP)
 	defer signal.Stop(hangup)
+	leave := make(chan os.Signal, 1)
+	signal.Notify(leave, unix.SIGUSR1)
+	defer signal.Stop(leave)
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
 	defer stop()
 	config, complaints, err := d.source.load()
@@ -146,8 +149,12 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.log.Info("director started", "version", version, "config", d.source.path,
 		"vrrp_instances", len(config.Routers), "virtual_servers", len(config.Services), "checks", len(config.Checks))
+	return d.serve(ctx, listener, hangup, leave)
+}
 
-	// Three circles, ended from the outside in: who may ask, what finds out, what serves.
+// serve runs all goroutines until ctx ends, leave is signalled or one of them cannot go on. They are three circles, ended from the
+// outside in: who may ask, what finds out, what serves.
+func (d *daemon) serve(ctx context.Context, listener net.Listener, hangup, leave <-chan os.Signal) error {
 	asking, endAsking := context.WithCancel(ctx)
 	defer endAsking()
 	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
@@ -157,12 +164,26 @@ func (d *daemon) run(ctx context.Context) error {
 	outer.Go(func() error { return d.serveControl(askingCtx, listener) })
 	outer.Go(func() error { return d.reloadOnHangup(askingCtx, hangup) })
 	outer.Go(func() error { return d.checks.Run(askingCtx) })
+	leaving := false
+	outer.Go(func() error {
+		select {
+		case <-askingCtx.Done():
+		case <-leave:
+			leaving = true
+			endAsking()
+		}
+		return nil
+	})
 	inner.Go(func() error { return d.link.Run(servingCtx) })
 	inner.Go(func() error { defer endAsking(); return d.engine.Run(servingCtx) })
 
-	err = outer.Wait()
-	d.log.Info("director is stopping")
-	err = errors.Join(err, d.link.Stop()) // priority 0, addresses released
+	err := outer.Wait()
+	d.log.Info("director is stopping", "leaves_router", leaving)
+	if leaving {
+		d.engine.SetFlush(false)
+	} else {
+		err = errors.Join(err, d.link.Stop()) // priority 0, addresses released
+	}
 	endServing()
 	err = errors.Join(err, inner.Wait()) // the table is left or flushed
 	d.log.Info("director stopped")

@@ -136,6 +136,34 @@ func TestDirectorKilledAtAnyMomentIsFollowedByAnother(t *testing.T) {
 	}
 }
 
+// This is what `systemctl restart` does, for an upgrade.
+func TestDirectorThatLeavesIsFollowedWithoutAGap(t *testing.T) {
+	l := newLone(t, "global {\n  flush_on_stop = true\n}\n"+instance("web", 51, 100, vip))
+	l.master("web")
+	before, err := l.d.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		l.d.Signal(syscall.SIGUSR1)
+		l.WaitFor(settle, "the director to end", func() bool { return !l.d.Running() })
+		if err := l.d.Stop(); err != nil { // has ended already
+			t.Errorf("the director ended with %v", err)
+		}
+		l.Always(4*electing, "the address", func() bool { return l.node.Has(vip) })
+		l.d.Restart()
+		l.master("web")
+	}
+	after, err := l.d.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !after.VRRP[0].Since.Equal(before.VRRP[0].Since) {
+		t.Errorf("master since %s, want as before: since %s", after.VRRP[0].Since, before.VRRP[0].Since)
+	}
+	l.oneRouter(t)
+}
+
 func TestKilledRouterIsStartedAgainAndElectedAgain(t *testing.T) {
 	l := newLone(t, instance("web", 51, 100, vip))
 	for range 5 {
