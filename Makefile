@@ -82,8 +82,8 @@ $(GOLANGCI):
 	@mv bin/.install/golangci-lint $@ && rmdir bin/.install
 
 fuzz:
-	go test -run '^$$' -fuzz '^FuzzParsePacket$$' -fuzztime $(FUZZTIME) ./vrrp
-	go test -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime $(FUZZTIME) ./conf
+	go test -run '^$$' -fuzz '^FuzzParsePacket$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./vrrp
+	go test -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./conf
 
 # Coverage of the domain packages by all tests together. The profile of lines is in cover/lines.txt, for `go tool cover -html`.
 cover: programs tools-lab

@@ -98,7 +98,7 @@ func (c HTTP) Check(ctx context.Context) error {
 		return err
 	}
 	defer tcp.Close()
-	stop := context.AfterFunc(ctx, func() { tcp.SetDeadline(time.Unix(1, 0)) }) // ends whatever Read or Write waits
+	stop := context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) }) // ends whatever Read or Write waits
 	defer stop()
 	wire := &meter{Conn: tcp, left: maxHandshake}
 	conn, err := c.secure(ctx, wire)

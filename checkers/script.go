@@ -160,14 +160,14 @@ func awaitGroup(ctx context.Context, pid int) (killed bool) {
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
-		unix.Kill(-pid, unix.SIGKILL)
+		_ = unix.Kill(-pid, unix.SIGKILL)
 	})
 	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
 	if killed = !stop(); killed {
 		<-done
 	}
-	unix.Kill(-pid, unix.SIGKILL)
+	_ = unix.Kill(-pid, unix.SIGKILL)
 	return killed
 }
 

@@ -118,7 +118,7 @@ func TestScriptSurroundings(t *testing.T) {
 		`tr '\0' ' ' </proc/$$/environ; exit 1`:                                     "exit status 1: PATH=" + scriptPath,
 		`pwd; exit 1`:                                                               "exit status 1: /",
 		`read line; echo "read says $?"; exit 1`:                                    "exit status 1: read says 1",
-		`test $$ = $(ps -o pgid= -p $$) && exit 7`:                                  "exit status 7", // a group of its own
+		`read -r _ _ _ _ group _ </proc/$$/stat; test $$ = $group && exit 7`:        "exit status 7", // a group of its own
 		`ls -l /proc/self/fd | grep -c secret; exit 1`:                              "exit status 1: 0",
 		`printf '\033[31m\377bad\r\n\n'; exit 1`:                                    "exit status 1: [31mbad",
 		`i=0; while test $i -lt 99; do printf 0123456789; i=$((i+1)); done; exit 1`: "exit status 1: " + strings.Repeat("0123456789", 99)[990-tailSize:],

@@ -12,15 +12,13 @@ import (
 )
 
 // host reads the address of a host.
-func (d *decoder) host(a *hcl.Attribute, example string, into *netip.Addr) bool {
+func (d *decoder) host(a *hcl.Attribute, example string, into *netip.Addr) {
 	if a == nil {
-		return true
+		return
 	}
-	v, set, ok := d.scalar(a, cty.String, fmt.Sprintf("write %s = %q", a.Name, example))
-	if !set || !ok {
-		return ok
+	if v, set, ok := d.scalar(a, cty.String, fmt.Sprintf("write %s = %q", a.Name, example)); set && ok {
+		d.parseHost(a.Name, v.AsString(), a.Expr.Range(), example, into)
 	}
-	return d.parseHost(a.Name, v.AsString(), a.Expr.Range(), example, into)
 }
 
 // parseHost parses the address of a host: IPv4, and neither multicast, broadcast nor unspecified.

@@ -116,15 +116,13 @@ func (d *decoder) text(a *hcl.Attribute, example string, into *string) bool {
 	return true
 }
 
-func (d *decoder) flag(a *hcl.Attribute, into *bool) bool {
+func (d *decoder) flag(a *hcl.Attribute, into *bool) {
 	if a == nil {
-		return true
+		return
 	}
-	v, set, ok := d.scalar(a, cty.Bool, fmt.Sprintf("write %s = true or %s = false, without quotes", a.Name, a.Name))
-	if set && ok {
+	if v, set, ok := d.scalar(a, cty.Bool, fmt.Sprintf("write %s = true or %s = false, without quotes", a.Name, a.Name)); set && ok {
 		*into = v.True()
 	}
-	return ok
 }
 
 // number reads a whole number from low to high. hint is for a number outside; empty for the nearest one that is good.

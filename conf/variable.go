@@ -54,7 +54,7 @@ func (d *decoder) rawVariables(body hcl.Body) []rawVariable {
 		Variables []rawVariable `hcl:"variable,block"`
 		Rest      hcl.Body      `hcl:",remain"`
 	}
-	gohcl.DecodeBody(body, d.ctx, &raw)
+	_ = gohcl.DecodeBody(body, d.ctx, &raw)
 	return raw.Variables
 }
 

@@ -102,8 +102,8 @@ func (d *decoder) serviceOptions(s *service) {
 	d.persistence(s)
 }
 
-func (d *decoder) forward(a *hcl.Attribute, into *ipvs.Forward) bool {
-	return choice(d, a, []string{"nat", "dr", "tun"}, []ipvs.Forward{ipvs.NAT, ipvs.DR, ipvs.TUN}, into)
+func (d *decoder) forward(a *hcl.Attribute, into *ipvs.Forward) {
+	choice(d, a, []string{"nat", "dr", "tun"}, []ipvs.Forward{ipvs.NAT, ipvs.DR, ipvs.TUN}, into)
 }
 
 func (d *decoder) persistence(s *service) {

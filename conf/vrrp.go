@@ -146,19 +146,18 @@ func (d *decoder) routerIdentity(r *router) {
 }
 
 // device reads the name of an interface; 15 bytes is what the kernel keeps (IFNAMSIZ).
-func (d *decoder) device(a *hcl.Attribute, into *string) bool {
+func (d *decoder) device(a *hcl.Attribute, into *string) {
 	name := ""
 	if !d.text(a, "eth0", &name) || name == "" {
-		return false
+		return
 	}
 	bad := strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r == ':' || unicode.IsSpace(r) })
 	if len(name) > 15 || bad || name == "." || name == ".." {
 		d.problem(a.Expr.Range(), fmt.Sprintf("%s %s is not the name of an interface (1 to 15 bytes, without / : and blanks)", a.Name, quote(name)),
 			"`ip link` lists the names that this host has")
-		return false
+		return
 	}
 	*into = name
-	return true
 }
 
 func (d *decoder) routerTiming(r *router) {

@@ -39,7 +39,7 @@ func (v *VirtualServer) entry(h Health) Entry {
 	if v.Sorry != nil && !serving {
 		dests[v.Sorry.Addr] = v.sorry()
 	}
-	return Entry{Service: v.Service.normal(), Dests: dests}
+	return Entry{Service: v.normal(), Dests: dests}
 }
 
 // weight returns the weight of s in the table, between 0 and MaxWeight.

@@ -269,7 +269,7 @@ func fillUnconfirmed(errs []error, cause error) {
 	for i := range errs {
 		if errs[i] == nil {
 			// %v: an error number of the socket must not be taken for one of the change.
-			errs[i] = fmt.Errorf("%w: %v", ErrUnconfirmed, cause)
+			errs[i] = fmt.Errorf("%w: %v", ErrUnconfirmed, cause) //nolint:errorlint // see above
 		}
 	}
 }

@@ -43,11 +43,9 @@ func both[T any](f ...func(T)) func(T) {
 	}
 }
 
-func withPassword(s string) func(*Advert) {
-	return func(a *Advert) {
-		a.Packet.Version, a.Packet.AuthType = V2, AuthSimple
-		copy(a.Packet.Password[:], s)
-	}
+func withPassword(a *Advert) {
+	a.Packet.Version, a.Packet.AuthType = V2, AuthSimple
+	copy(a.Packet.Password[:], "secret")
 }
 
 // Each refused row differs from an accepted one, the control, in one thing.
@@ -76,11 +74,11 @@ func TestAdmit(t *testing.T) {
 		{"pseudo-header where message only is demanded", form(FormMessage), nil, formed(FormPseudoHeader), DropForm},
 		{"old unicast where the pseudo-header is demanded", both(unicast, form(FormPseudoHeader)), both(toUs, formed(FormPseudoHeader)), formed(FormOldUnicast), DropForm},
 		{"old unicast where message only is demanded", both(unicast, form(FormMessage)), toUs, formed(FormOldUnicast), DropForm},
-		{"a password that we do not have", version2, asVersion2, withPassword("secret"), DropAuthType},
-		{"no password", secret, withPassword("secret"), func(a *Advert) { a.Packet.AuthType = AuthNone }, DropAuthType},
-		{"authentication header", secret, withPassword("secret"), func(a *Advert) { a.Packet.AuthType = 2 }, DropAuthType},
-		{"another password", secret, withPassword("secret"), func(a *Advert) { a.Packet.Password[0]++ }, DropPassword},
-		{"a longer password", secret, withPassword("secret"), func(a *Advert) { a.Packet.Password[7] = 'x' }, DropPassword},
+		{"a password that we do not have", version2, asVersion2, withPassword, DropAuthType},
+		{"no password", secret, withPassword, func(a *Advert) { a.Packet.AuthType = AuthNone }, DropAuthType},
+		{"authentication header", secret, withPassword, func(a *Advert) { a.Packet.AuthType = 2 }, DropAuthType},
+		{"another password", secret, withPassword, func(a *Advert) { a.Packet.Password[0]++ }, DropPassword},
+		{"a longer password", secret, withPassword, func(a *Advert) { a.Packet.Password[7] = 'x' }, DropPassword},
 		{"version 2, 2 s", version2, asVersion2, func(a *Advert) { a.Packet.Interval = 2 * time.Second }, DropInterval},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

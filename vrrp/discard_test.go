@@ -58,8 +58,8 @@ func discards() []discard {
 		{"unicast", nil, nil, toUs, DropUnicast},
 		{"a stranger", onePeer, toUs, func(a *Advert) { a.From = netip.MustParseAddr("198.51.100.99") }, DropPeer},
 		{"checksum form", func(c *Config) { c.Checksum = FormMessage }, nil, func(a *Advert) { a.Packet.Form = FormPseudoHeader }, DropForm},
-		{"authentication", version2, asVersion2, withPassword("secret"), DropAuthType},
-		{"password", secret, withPassword("secret"), func(a *Advert) { a.Packet.Password[0]++ }, DropPassword},
+		{"authentication", version2, asVersion2, withPassword, DropAuthType},
+		{"password", secret, withPassword, func(a *Advert) { a.Packet.Password[0]++ }, DropPassword},
 		{"interval of version 2", version2, asVersion2, func(a *Advert) { a.Packet.Interval = 2 * time.Second }, DropInterval},
 	}
 }

@@ -62,8 +62,7 @@ func (l *lan) begin(c *Config) *machine {
 // elapse lets time go by and everything due at its end happen. The lock makes what the test wrote visible to the machines.
 func (l *lan) elapse(d time.Duration) {
 	l.mu.Lock()
-	//lint:ignore SA2001 there is nothing to do under the lock
-	l.mu.Unlock()
+	l.mu.Unlock() //nolint:staticcheck // there is nothing to do under the lock
 	time.Sleep(d)
 	synctest.Wait()
 }

@@ -53,9 +53,9 @@ type router struct {
 	announceAt time.Time // an announcement that had to wait
 	retryAt    time.Time // the end of holdFault
 
-	looks       int       // how often the deadline was put off
-	repliedAt   time.Time // last advert sent
-	provokedAt  time.Time // last announcement that an advert caused
+	looks      int       // how often the deadline was put off
+	repliedAt  time.Time // last advert sent
+	provokedAt time.Time // last announcement that an advert caused
 
 	holdNumber uint64 // of the newest Hold
 	heeded     uint64 // number of the newest outcome that was seen

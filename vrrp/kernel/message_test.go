@@ -80,7 +80,7 @@ func TestAddressMessagesAgreeWithTheLibrary(t *testing.T) {
 	}
 
 	msg := nl.NewIfAddrmsg(unix.AF_INET)
-	msg.Index, msg.Prefixlen, msg.IfAddrmsg.Scope = 9, 32, 253
+	msg.Index, msg.Prefixlen, msg.Scope = 9, 32, 253
 	body := msg.Serialize()
 	for _, a := range []*nl.RtAttr{
 		nl.NewRtAttr(unix.IFA_ADDRESS, []byte{10, 0, 0, 2}),
