@@ -9,17 +9,19 @@ FUZZTIME ?= 60s
 # Debian keeps tools of the administrator where the PATH of a plain shell may not look.
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 export GOFLAGS := -buildvcs=false
+# Nothing here needs C but the race detector, and a bare Debian has a compiler without its headers.
+export CGO_ENABLED := 0
 
 GOLANGCI := bin/golangci-lint-v2.15.0
-STATIC   := CGO_ENABLED=0 go build -trimpath
+STATIC   := go build -trimpath
 # Test binaries for the lab are static: what is linked natively need not be found inside.
-GOTEST_LAB := CGO_ENABLED=0 go test -count=1 -tags lab -timeout 20m -exec $(CURDIR)/bin/lab
+GOTEST_LAB := go test -count=1 -tags lab -timeout 20m -exec $(CURDIR)/bin/lab
 COVERED    := ./vrrp/...,./ipvs/...,./checkers/...
 
-# $(call need,COMMAND:PACKAGE …) installs the packages of which the command is missing. What apt says is shown when it fails.
+# $(call need,COMMAND:PACKAGE …) installs the packages of which the command, or the file if it is a path, is missing. What apt says is shown when it fails.
 APT := DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends
 define need
-missing=; for p in $(1); do command -v "$${p%%:*}" >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
+missing=; for p in $(1); do what="$${p%%:*}"; command -v "$$what" >/dev/null 2>&1 || [ -e "$$what" ] || missing="$$missing $${p##*:}"; done; \
 if [ -n "$$missing" ]; then echo "== apt-get install$$missing"; mkdir -p bin; \
 { $(APT) update && $(APT) install $$missing; } >bin/apt.log 2>&1 || { cat bin/apt.log; exit 1; }; fi
 endef
@@ -27,7 +29,7 @@ endef
 NETNS_TOOLS := ip:iproute2 nft:nftables
 PEERS       := keepalived:keepalived ipvsadm:ipvsadm
 KERNEL      := modprobe:kmod linux.uml:user-mode-linux
-RACE_TOOLS  := gcc:gcc
+RACE_TOOLS  := gcc:gcc /usr/include/stdlib.h:libc6-dev
 
 .PHONY: all build demo test test-fast bench lab lint fuzz cover install clean programs tools-netns tools-lab
 
@@ -65,8 +67,8 @@ test: programs tools-lab $(GOLANGCI)
 	@bin/tally \
 	  -check 'lint=$(MAKE) --no-print-directory lint' \
 	  -go 'unit=go test -json ./...' \
-	  -go 'race=go test -race -json ./...' \
-	  -go 'namespaces=go test -race -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)' \
+	  -go 'race=CGO_ENABLED=1 go test -race -json ./...' \
+	  -go 'namespaces=CGO_ENABLED=1 go test -race -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)' \
 	  -go 'interop=go test -count=1 -tags netns -timeout 15m -parallel 40 -json $$(bin/tally -tagged netns -in interop_)' \
 	  -go 'lab=$(GOTEST_LAB) -json $$(bin/tally -tagged lab)'
 
@@ -88,8 +90,8 @@ fuzz:
 # Coverage of the domain packages by all tests together. The profile of lines is in cover/lines.txt, for `go tool cover -html`.
 cover: programs tools-lab
 	@rm -rf cover && mkdir -p cover/unit cover/netns cover/lab
-	@CGO_ENABLED=0 go test -count=1 -coverpkg=$(COVERED) ./... -args -test.gocoverdir=$(CURDIR)/cover/unit >cover/unit.log || { cat cover/unit.log; exit 1; }
-	@CGO_ENABLED=0 go test -count=1 -tags netns -coverpkg=$(COVERED) $$(bin/tally -tagged netns) -args -test.gocoverdir=$(CURDIR)/cover/netns >cover/netns.log || { cat cover/netns.log; exit 1; }
+	@go test -count=1 -coverpkg=$(COVERED) ./... -args -test.gocoverdir=$(CURDIR)/cover/unit >cover/unit.log || { cat cover/unit.log; exit 1; }
+	@go test -count=1 -tags netns -coverpkg=$(COVERED) $$(bin/tally -tagged netns) -args -test.gocoverdir=$(CURDIR)/cover/netns >cover/netns.log || { cat cover/netns.log; exit 1; }
 	@$(GOTEST_LAB) -coverpkg=$(COVERED) $$(bin/tally -tagged lab) -args -test.gocoverdir=$(CURDIR)/cover/lab >cover/lab.log || { cat cover/lab.log; exit 1; }
 	@go tool covdata textfmt -i=cover/unit,cover/netns,cover/lab -o cover/lines.txt
 	@go tool covdata percent -i=cover/unit,cover/netns,cover/lab | awk '{ print } { sub("%", "", $$3); if ($$3 + 0 < 85) low = low " " $$1 } END { if (low) { print "below 85 %:" low; exit 1 } }'
