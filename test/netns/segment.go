@@ -79,8 +79,9 @@ func (p *Port) far() netlink.Link { return p.segment.w.fabric.link(p.name) }
 // nftTable is the table of the fabric that holds the rules of one port.
 func (p *Port) nftTable() string { return "drop_" + p.name[:len(p.name)-len(p.Node.Name)-1] }
 
-// Drop throws away what matches an nftables expression, "ip protocol vrrp" or "meta length > 0", on its way from the node (from)
-// or to it. It replaces an earlier Drop of the same port. The bridge's forward hook does it: unlike the netdev family it is in
+// Drop throws away what matches an nftables expression, "ip protocol 112" or "meta length > 0", on its way from the node (from)
+// or to it. It replaces an earlier Drop of the same port. A name of a protocol would need /etc/protocols, which a bare Debian has
+// not. The bridge's forward hook does it: unlike the netdev family it is in
 // every kernel that the tests run on.
 func (p *Port) Drop(from, to string) {
 	p.segment.w.t.Helper()

@@ -86,8 +86,8 @@ func TestUnplugKeepsCarrier(t *testing.T) {
 
 func TestDropHasADirection(t *testing.T) {
 	for _, tt := range []struct{ name, from, to string }{
-		{"from", "ip protocol icmp", ""},
-		{"to", "", "ip protocol icmp"},
+		{"from", "ip protocol 1", ""},
+		{"to", "", "ip protocol 1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPair(t)
@@ -95,7 +95,7 @@ func TestDropHasADirection(t *testing.T) {
 			p.WaitFor(limit, "an answer", p.answers(ping))
 			p.portA.Drop(tt.from, tt.to)
 			p.silent(t, ping)
-			p.portA.Drop("ip protocol vrrp", "ip protocol vrrp")
+			p.portA.Drop("ip protocol 112", "ip protocol 112")
 			p.WaitFor(limit, "an answer when something else is dropped", p.answers(ping))
 		})
 	}
