@@ -242,6 +242,17 @@ func parseAck(m message) error {
 	return err
 }
 
+// parseDone returns what an NLMSG_DONE says: nil, or why the dump ended before its end.
+func parseDone(m message) error {
+	if len(m.body) < 4 {
+		return errTruncated
+	}
+	if errno := -int32(binary.NativeEndian.Uint32(m.body)); errno > 0 {
+		return unix.Errno(errno)
+	}
+	return nil
+}
+
 // cString returns what is before the first zero byte.
 func cString(b []byte) string {
 	for i, c := range b {

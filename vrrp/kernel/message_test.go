@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"net/netip"
@@ -233,4 +234,22 @@ func FuzzNotices(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestEndOfADumpSaysWhetherItIsWhole(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		body []byte
+		want error
+	}{
+		{"whole", binary.NativeEndian.AppendUint32(nil, 0), nil},
+		{"an object found no room", binary.NativeEndian.AppendUint32(nil, ^uint32(unix.EMSGSIZE)+1), unix.EMSGSIZE},
+		{"cut", []byte{0}, errTruncated},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := parseDone(message{typ: unix.NLMSG_DONE, body: test.body}); !errors.Is(err, test.want) {
+				t.Errorf("error %v, want %v", err, test.want)
+			}
+		})
+	}
 }

@@ -136,7 +136,7 @@ func (s *routeSocket) dumpInto(t *table, typ uint16) error {
 		interrupted = interrupted || m.flags&unix.NLM_F_DUMP_INTR != 0
 		switch m.typ {
 		case unix.NLMSG_DONE:
-			return true, nil
+			return true, parseDone(m)
 		case unix.NLMSG_ERROR:
 			return true, parseAck(m)
 		}
