@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +53,31 @@ func TestAnnouncementsAreRightAndInOrder(t *testing.T) {
 	}
 	if n := l.on(h).AnnounceErrors; n != 0 {
 		t.Errorf("%d announcements failed", n)
+	}
+}
+
+// An announcement that has found the router holding, and then has to wait, must not outlive a release.
+func TestReleaseSilencesAnAnnouncementThatIsUnderWay(t *testing.T) {
+	l := newLAN(t)
+	c := l.config("web", 51, "192.0.2.10/24")
+	c.Announce = vrrp.Announce{Repeat: 1}
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	must(t, h.Hold(c, true))
+	done := make(chan error, 1)
+	h.admin.Lock()
+	go func() { done <- h.Announce(c) }()
+	eventually(t, "it waits to make an announcer", func() bool {
+		stacks := make([]byte, 1<<20)
+		return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "kernel.(*Host).announcer(")
+	})
+	must(t, h.Hold(c, false))
+	h.admin.Unlock()
+	must(t, <-done)
+	for _, a := range h.announcing() {
+		if n := len(a.schedule.bursts); n != 0 {
+			t.Errorf("%d bursts on %s, want none: nothing is held", n, a.name)
+		}
 	}
 }
 

@@ -41,15 +41,17 @@ func wants(c *vrrp.Config) []want {
 	return out
 }
 
-// A plan is a difference to apply. Before frees what stands in the way of add: the same address under another label.
+// A plan is a difference to apply. Before frees what stands in the way of add: the same address under another label, or over IPv6 with
+// another prefix length.
 type plan struct{ before, add, remove []want }
 
 // planHold returns what to do when a router that had old, wanted or left over, wants now. What others want stays as it is.
 func planHold(old, now []want, others map[addrName]want) plan {
 	p := plan{add: now}
-	kept := make(map[addrName]want, len(now))
+	kept, resized := make(map[addrName]want, len(now)), map[addrName]bool{}
 	for _, w := range now {
 		kept[w.name()] = w
+		resized[w.only()] = w.prefix.Addr().Is6()
 	}
 	for _, w := range old {
 		if _, ok := others[w.name()]; ok {
@@ -57,6 +59,8 @@ func planHold(old, now []want, others map[addrName]want) plan {
 		}
 		k, again := kept[w.name()]
 		switch {
+		case !again && resized[w.only()]:
+			p.before = append(p.before, w)
 		case !again:
 			p.remove = append(p.remove, w)
 		case k.label != w.label:
@@ -73,6 +77,9 @@ type addrName struct {
 }
 
 func (w want) name() addrName { return addrName{w.ifname, w.prefix} }
+
+// only returns what an IPv6 address is known by: an interface has it once, whatever its prefix length.
+func (w want) only() addrName { return addrName{w.ifname, netip.PrefixFrom(w.prefix.Addr(), 0)} }
 
 // A ledger brings the kernel's addresses in line with what the virtual routers hold. Its lock is held while the kernel works, which may be
 // long; nothing on the advert path takes it.
@@ -125,6 +132,15 @@ func (l *ledger) holds(name string) bool {
 	defer l.mu.Unlock()
 	_, ok := l.held[name]
 	return ok
+}
+
+// whileHeld calls f if the router holds something, and lets go of nothing before f has returned. F must not use the ledger.
+func (l *ledger) whileHeld(name string, f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.held[name]; ok {
+		f()
+	}
 }
 
 // others returns what routers besides the named one hold.

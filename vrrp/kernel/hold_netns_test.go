@@ -147,6 +147,18 @@ func TestIPv6AddressWithAnotherPrefixLengthIsAnError(t *testing.T) {
 	l.expect("2001:db8::10/64")
 }
 
+func TestReloadChangesPrefixLengths(t *testing.T) {
+	l := newLAN(t)
+	h := newHost(t)
+	c := l.config("web", 51, "192.0.2.10/24", "2001:db8::10/64")
+	must(t, h.Attach(c, newRecorder()))
+	must(t, h.Hold(c, true))
+	c = l.config("web", 51, "192.0.2.10/32", "2001:db8::10/128")
+	must(t, h.Configure(c))
+	must(t, h.Hold(c, true))
+	l.expect("192.0.2.10/32", "2001:db8::10/128")
+}
+
 func TestForeignDeletionReturnsAndIsAnnounced(t *testing.T) {
 	l := newLAN(t)
 	l.address("192.0.2.1/24")

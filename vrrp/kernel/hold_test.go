@@ -31,6 +31,7 @@ var wantOptions = cmp.Options{
 func TestPlanIsTheDifference(t *testing.T) {
 	w := func(addr, label string) want { return want{"eth0", netip.MustParsePrefix(addr), label} }
 	a, b, labelled := w("10.0.0.1/24", ""), w("10.0.0.2/24", ""), w("10.0.0.1/24", "eth0:a")
+	six, sixShort := w("2001:db8::10/64", ""), w("2001:db8::10/128", "")
 	for _, test := range []struct {
 		name             string
 		old, now, others []want
@@ -41,6 +42,8 @@ func TestPlanIsTheDifference(t *testing.T) {
 		{"what is no longer wanted goes", []want{a, b}, []want{b}, nil, plan{add: []want{b}, remove: []want{a}}},
 		{"what another router wants stays", []want{a, b}, nil, []want{b}, plan{remove: []want{a}}},
 		{"a new label needs the old one gone first", []want{a}, []want{labelled}, nil, plan{add: []want{labelled}, before: []want{a}}},
+		{"so does a new prefix length over IPv6", []want{six}, []want{sixShort}, nil, plan{add: []want{sixShort}, before: []want{six}}},
+		{"but not over IPv4", []want{a}, []want{w("10.0.0.1/32", "")}, nil, plan{add: []want{w("10.0.0.1/32", "")}, remove: []want{a}}},
 		{"unless another router wants it as it is", []want{a}, []want{labelled}, []want{a}, plan{add: []want{labelled}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

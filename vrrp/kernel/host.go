@@ -62,6 +62,7 @@ type Host struct {
 	ports   map[string]*port
 	started context.Context // of Run; nil while it does not run
 	unbound bool            // a port has no socket though its interface exists
+	stale   bool            // notices were lost and nothing was read since
 	workers sync.WaitGroup
 
 	mu sync.RWMutex // held for no system call
@@ -168,9 +169,15 @@ func (h *Host) Announce(c *vrrp.Config) error {
 			a.stop(c.Name)
 		}
 	}
-	for name, addrs := range byInterface {
-		h.announcer(name).start(c.Name, addrs, c.Announce)
+	announcers := map[string]*announcer{}
+	for name := range byInterface {
+		announcers[name] = h.announcer(name)
 	}
+	h.ledger.whileHeld(c.Name, func() { // or a Hold with on false that came meanwhile would not silence this
+		for name, addrs := range byInterface {
+			announcers[name].start(c.Name, addrs, c.Announce)
+		}
+	})
 	return nil
 }
 

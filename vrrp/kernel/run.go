@@ -97,7 +97,7 @@ func (h *Host) keep(ctx context.Context) {
 		if err != nil {
 			wait = compareRetry
 		}
-		if h.lacksSocket() {
+		if h.behind() {
 			wait = compareRetry
 		}
 		if restored > 0 || err != nil { // somebody may be at it without end
@@ -107,11 +107,11 @@ func (h *Host) keep(ctx context.Context) {
 	}
 }
 
-// lacksSocket reports whether a socket is still to be opened.
-func (h *Host) lacksSocket() bool {
+// behind reports whether a socket is still to be opened, or what was lost to be read.
+func (h *Host) behind() bool {
 	h.admin.Lock()
 	defer h.admin.Unlock()
-	return h.unbound
+	return h.unbound || h.stale
 }
 
 // reread takes nothing for granted: from time to time the facts are read anew.
@@ -122,6 +122,7 @@ func (h *Host) reread() {
 		h.log.Warn("links and addresses were not read again", "error", err)
 		return
 	}
+	h.stale = false
 	h.reconcile()
 }
 
@@ -150,14 +151,16 @@ func (c *complaint) add(restored []want, err error) {
 	if err != nil {
 		c.errors++
 	}
-	if c.pending+c.errors == 0 || !c.last.IsZero() && time.Since(c.last) < complainEvery {
+	if len(restored) == 0 && err == nil || !c.last.IsZero() && time.Since(c.last) < complainEvery {
 		return
 	}
 	if err != nil {
 		c.log.Error("held addresses are missing and cannot be put back", "attempts", c.errors, "error", err)
+		c.errors = 0
 	}
 	if len(restored) > 0 {
 		c.log.Warn("held addresses were missing and are put back", "count", c.pending, "first", restored[0].String())
+		c.pending = 0
 	}
-	c.last, c.pending, c.errors = time.Now(), 0, 0
+	c.last = time.Now()
 }

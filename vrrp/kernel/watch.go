@@ -47,7 +47,8 @@ func (s *eventSocket) close() { s.file.Close() }
 // interrupt makes next return.
 func (s *eventSocket) interrupt() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) }
 
-// next waits for notices and returns all that are queued, up to drainLimit. Lost says that the kernel dropped some.
+// next waits for notices and returns all that are queued, up to drainLimit. Lost says that the kernel dropped some; then it returns none:
+// of those that came before, some may have been taken back by one that was dropped.
 func (s *eventSocket) next() (events []event, lost bool, err error) {
 	readErr := s.raw.Read(func(fd uintptr) bool {
 		events, lost, err = s.drain(int(fd))
@@ -56,8 +57,10 @@ func (s *eventSocket) next() (events []event, lost bool, err error) {
 	return events, lost, errors.Join(err, readErr)
 }
 
+// drain reads what is queued. Once the kernel has dropped a notice it drops all that follow, without another word, until the queue is
+// empty: so there is no limit then.
 func (s *eventSocket) drain(fd int) (events []event, lost bool, err error) {
-	for range drainLimit {
+	for i := 0; lost || i < drainLimit; i++ {
 		n, _, err := unix.Recvfrom(fd, s.buf, unix.MSG_DONTWAIT)
 		switch {
 		case err == unix.EAGAIN:
@@ -65,12 +68,14 @@ func (s *eventSocket) drain(fd int) (events []event, lost bool, err error) {
 		case err == unix.EINTR:
 			continue
 		case err == unix.ENOBUFS:
-			lost = true
+			events, lost = nil, true
 			continue
 		case err != nil:
 			return events, lost, os.NewSyscallError("receive from netlink", err)
 		}
-		events = appendEvents(events, s.buf[:n])
+		if !lost {
+			events = appendEvents(events, s.buf[:n])
+		}
 	}
 	return events, lost, nil
 }
@@ -98,25 +103,17 @@ func (h *Host) watch(ctx context.Context, s *eventSocket) error {
 		if err != nil {
 			return err
 		}
-		if err := h.learn(events, lost); err != nil {
-			return err
-		}
+		h.learn(events, lost)
 	}
 }
 
-// learn takes up notices and passes on what follows from them. Reading everything comes first: notices may be older or newer than
-// what is read, and in their order they end in the newest state.
-func (h *Host) learn(events []event, lost bool) error {
+// learn takes up notices and passes on what follows from them. Where some were lost everything is read. When that fails, as it does while
+// others change much, it is tried again with the next notice and by keep: no reason to stop being a router.
+func (h *Host) learn(events []event, lost bool) {
 	h.admin.Lock()
 	defer h.admin.Unlock()
-	if lost {
-		if err := h.resync(); err != nil {
-			return err
-		}
-		h.mu.Lock()
-		h.resyncs++
-		h.mu.Unlock()
-		h.log.Debug("notices of the kernel were lost, links and addresses are read again")
+	if lost || h.stale {
+		h.makeGood()
 	}
 	h.facts.update(func(t *table) {
 		for _, ev := range events {
@@ -125,5 +122,17 @@ func (h *Host) learn(events []event, lost bool) error {
 	})
 	h.reconcile()
 	h.poke()
-	return nil
+}
+
+// makeGood reads everything because notices were lost. The caller holds admin.
+func (h *Host) makeGood() {
+	err := h.resync()
+	if h.stale = err != nil; h.stale {
+		h.log.Warn("notices of the kernel were lost, and links and addresses were not read again", "error", err)
+		return
+	}
+	h.mu.Lock()
+	h.resyncs++
+	h.mu.Unlock()
+	h.log.Debug("notices of the kernel were lost, links and addresses are read again")
 }

@@ -189,6 +189,51 @@ func TestLostNoticesAreMadeGood(t *testing.T) {
 	l.expect(append(many(500), "192.0.2.1/24")...)
 }
 
+// The kernel may queue more notices than one drain reads, and 12,000 come.
+func TestNothingIsTakenFromBeforeALossNorMissedAfterIt(t *testing.T) {
+	l := newLAN(t)
+	c := l.config("web", 51, many(500)...)
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	s, err := openEvents(3 << 20)
+	must(t, err)
+	defer s.close()
+	for range 12 {
+		must(t, h.Hold(c, true))
+		must(t, h.Hold(c, false))
+	}
+	events, lost, err := s.next()
+	if err != nil || !lost || len(events) != 0 {
+		t.Fatalf("%d notices, lost %v, %v; want none of those before the loss", len(events), lost, err)
+	}
+	l.address("198.51.100.1/24")
+	must(t, s.file.SetReadDeadline(time.Now().Add(patience)))
+	events, lost, err = s.next()
+	if err != nil || lost || len(events) != 1 || events[0].key.prefix.String() != "198.51.100.1/24" {
+		t.Errorf("%d notices, lost %v, %v; want the one that came after", len(events), lost, err)
+	}
+}
+
+// Without file descriptors nothing can be read; the watcher goes on and makes it good later.
+func TestLossThatCannotBeMadeGoodAtOnceIsMadeGoodLater(t *testing.T) {
+	l := newLAN(t)
+	h, r := newHost(t), newRecorder()
+	must(t, h.Attach(l.config("web", 51, "192.0.2.10/24"), r))
+	l.address("192.0.2.1/24")
+	var old unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &old))
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: old.Max}))
+	h.learn(nil, true)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &old))
+	if r.primary().IsValid() || !h.behind() {
+		t.Fatal("everything was read: the test shows nothing")
+	}
+	h.learn(nil, false)
+	if r.primary() != sourceAddr || h.behind() || h.Status().Resyncs != 1 {
+		t.Errorf("source %s, behind %v, %d resyncs; want %s, false and 1", r.primary(), h.behind(), h.Status().Resyncs, sourceAddr)
+	}
+}
+
 func TestHostRunsOnceAtATimeAndAgain(t *testing.T) {
 	l := newLAN(t)
 	l.address("192.0.2.1/24")
