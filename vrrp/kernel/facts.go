@@ -1,8 +1,12 @@
 package kernel
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -111,6 +115,27 @@ func (f *facts) marked(k addrKey) bool {
 	defer f.mu.RUnlock()
 	a, ok := f.table.has(k)
 	return ok && a.proto == protoOurs
+}
+
+// bereft returns the interfaces where the kernel may delete more than ops say: an IPv4 address that stays is secondary to one that goes.
+func (f *facts) bereft(ops []addrOp) []string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	going, subnets, names := map[addrKey]bool{}, map[addrKey]bool{}, map[string]bool{}
+	for _, op := range ops {
+		going[op.key] = true
+		if a, ok := f.table.has(op.key); ok && op.key.prefix.Addr().Is4() && a.flags&unix.IFA_F_SECONDARY == 0 {
+			subnets[addrKey{op.key.index, op.key.prefix.Masked()}] = true
+		}
+	}
+	for subnet := range subnets {
+		for p, e := range f.table.addrs[subnet.index] {
+			if e.flags&unix.IFA_F_SECONDARY != 0 && p.Masked() == subnet.prefix && !going[addrKey{subnet.index, p}] {
+				names[f.table.links[subnet.index].name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // A verdict is what a router is told about its interface.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -217,13 +219,14 @@ func (l *ledger) adopt(there []addrKey) error {
 	return errors.Join(errs...)
 }
 
-// remove makes absent those of ws that are ours. One that is gone already is fine.
+// remove makes absent those of ws that are ours. One that is gone already is fine. The last goes first: where the kernel promotes
+// secondary addresses, each removal of a first of 500 in one subnet would have it set up the 499 others again.
 func (l *ledger) remove(ws []want) error {
 	keys, ws, _ := l.facts.resolve(ws)
 	var ops []addrOp
 	var names []want
 	seen := map[addrKey]bool{}
-	for i, k := range keys {
+	for i, k := range slices.Backward(keys) {
 		if !seen[k] && (l.added[k] || l.facts.marked(k)) {
 			seen[k] = true
 			ops = append(ops, addrOp{key: k})
@@ -234,6 +237,9 @@ func (l *ledger) remove(ws []want) error {
 }
 
 func (l *ledger) removeOps(ops []addrOp, names []want) error {
+	for _, name := range l.facts.bereft(ops) {
+		promoteSecondaries(name)
+	}
 	failed, err := l.apply(ops)
 	errs := []error{err}
 	for i, op := range ops {
@@ -248,6 +254,12 @@ func (l *ledger) removeOps(ops []addrOp, names []want) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// promoteSecondaries keeps the kernel from deleting the other addresses of a subnet with the first one. Where the setting cannot be written,
+// as under a read-only /proc/sys, the address has to go all the same; what we hold of the others comes back through restore.
+func promoteSecondaries(ifname string) {
+	_ = os.WriteFile(filepath.Join("/proc/sys/net/ipv4/conf", ifname, "promote_secondaries"), []byte("1"), 0)
 }
 
 // apply sends ops to the kernel.

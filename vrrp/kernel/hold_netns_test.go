@@ -199,6 +199,52 @@ func TestOwnersRealAddressIsNotTouched(t *testing.T) {
 	l.expect("192.0.2.10/24")
 }
 
+// The kernel takes the first address of a subnet for the owner of the others, whoever added them.
+func TestReleaseSparesWhatIsSecondaryToTheAddress(t *testing.T) {
+	l := newLAN(t)
+	promote := "/proc/sys/net/ipv4/conf/" + l.near + "/promote_secondaries"
+	must(t, os.WriteFile(promote, []byte("0"), 0))
+	c := l.config("web", 51, "192.0.2.10/24", "192.0.2.11/24")
+	h, r := newHost(t), newRecorder()
+	must(t, h.Attach(c, r))
+	run(t, h)
+	must(t, h.Hold(c, true))
+	must(t, h.Hold(c, false))
+	if b, err := os.ReadFile(promote); err != nil || string(b) != "0\n" {
+		t.Errorf("promote_secondaries is %q, %v; want it left alone while nothing depends on it", b, err)
+	}
+	must(t, h.Hold(c, true))
+	l.address("192.0.2.1/24")
+	eventually(t, "the host knows", func() bool { return r.primary() == sourceAddr })
+	must(t, h.Hold(c, false))
+	l.expect("192.0.2.1/24")
+}
+
+func TestManyAddressesOfOneSubnetGoWithoutPromotions(t *testing.T) {
+	l := newLAN(t)
+	must(t, os.WriteFile("/proc/sys/net/ipv4/conf/"+l.near+"/promote_secondaries", []byte("1"), 0))
+	c := l.config("web", 51, "10.1.0.1/24", "10.1.0.2/24", "10.1.0.3/24")
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	s, err := openEvents(1 << 20)
+	must(t, err)
+	defer s.close()
+	must(t, h.Hold(c, true))
+	must(t, h.Hold(c, false))
+	events, _, err := s.next()
+	must(t, err)
+	var got []string
+	for _, ev := range events {
+		if ev.link == nil && ev.gone {
+			got = append(got, ev.key.prefix.String())
+		}
+	}
+	if diff := cmp.Diff([]string{"10.1.0.3/24", "10.1.0.2/24", "10.1.0.1/24"}, got); diff != "" {
+		t.Errorf("addresses in the order in which they went (-want +got):\n%s", diff)
+	}
+	l.expect()
+}
+
 func TestAddressWantedTwiceGoesWithTheLastHolder(t *testing.T) {
 	l := newLAN(t)
 	a, b := l.config("a", 51, "192.0.2.10/24"), l.config("b", 52, "192.0.2.10/24", "192.0.2.11/24")
