@@ -89,14 +89,25 @@ func (a *announcer) poke() {
 
 // run sends what is due until ctx ends.
 func (a *announcer) run(ctx context.Context, log *slog.Logger) {
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0) // protocol 0: sends, hears nothing
+	fd, err := openPacket()
 	if err != nil {
-		log.Error("no packet socket, addresses are not announced", "interface", a.name, "error", os.NewSyscallError("socket", err))
-		return
+		log.Error("no packet socket, addresses are not announced until there is one", "interface", a.name, "error", err)
+	}
+	for err != nil {
+		if rest(ctx, compareRetry); ctx.Err() != nil {
+			return
+		}
+		fd, err = openPacket()
 	}
 	defer unix.Close(fd)
 	w := &frameWriter{fd: fd}
 	a.loop(ctx, w.send)
+}
+
+// openPacket returns a socket that sends Ethernet frames. Its protocol is 0: it hears nothing.
+func openPacket() (int, error) {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	return fd, os.NewSyscallError("socket", err)
 }
 
 // A transmit sends announcements of addrs on l and returns how many went out.

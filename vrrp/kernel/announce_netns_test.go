@@ -3,11 +3,13 @@
 package kernel
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,6 +81,43 @@ func TestReleaseSilencesAnAnnouncementThatIsUnderWay(t *testing.T) {
 			t.Errorf("%d bursts on %s, want none: nothing is held", n, a.name)
 		}
 	}
+}
+
+func TestAnnouncerWaitsForItsSocket(t *testing.T) {
+	l := newLAN(t)
+	c := l.config("web", 51, "192.0.2.10/24")
+	c.Announce = vrrp.Announce{Repeat: 1, Refresh: 100 * time.Millisecond}
+	h := newHost(t)
+	var log lockedBuffer
+	h.log = slog.New(slog.NewTextHandler(&log, nil))
+	must(t, h.Attach(c, newRecorder()))
+	run(t, h)
+	must(t, h.Hold(c, true))
+	wire := l.capture()
+	restore := withoutDescriptors(t)
+	err := h.Announce(c)
+	eventually(t, "it has no socket", func() bool { return strings.Contains(log.String(), "no packet socket") })
+	restore()
+	must(t, err)
+	eventually(t, "announcements", func() bool { return len(wire.matching(isARP)) > 0 })
+}
+
+// A lockedBuffer is a log that is read while others write.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
 
 // The receiver's kernel is the judge of whether announcements do their work.

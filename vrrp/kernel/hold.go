@@ -346,7 +346,7 @@ func (l *ledger) holders(ws []want) []string {
 	return out
 }
 
-// sweep removes addresses with our mark that are none of keep, and returns them.
+// sweep removes addresses with our mark that are none of keep, and returns those that are gone.
 func (l *ledger) sweep(keep map[addrName]bool) ([]want, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -365,7 +365,14 @@ func (l *ledger) sweep(keep map[addrName]bool) ([]want, error) {
 		ops = append(ops, addrOp{key: k})
 		names = append(names, w)
 	}
-	return names, l.removeOps(ops, names)
+	err = l.removeOps(ops, names)
+	var gone []want
+	for i, op := range ops {
+		if !l.facts.marked(op.key) {
+			gone = append(gone, names[i])
+		}
+	}
+	return gone, err
 }
 
 // close gives the socket back; the next use opens another one.

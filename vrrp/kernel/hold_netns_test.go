@@ -276,6 +276,14 @@ func TestLeftoversOfADeadProcessAreAdoptedReleasedOrSwept(t *testing.T) {
 	if got := r.primary(); got != sourceAddr {
 		t.Errorf("source %s, want %s and no leftover", got, sourceAddr)
 	}
+	withoutPrivileges(t, func() {
+		h.ledger.close() // what was opened with privileges keeps them
+		swept, err := h.Sweep()
+		if !errors.Is(err, os.ErrPermission) || len(swept) != 0 {
+			t.Errorf("Sweep = %v, %v; want no addresses, as none is gone, and the reason", swept, err)
+		}
+		h.ledger.close()
+	})
 	swept, err := h.Sweep()
 	must(t, err)
 	if diff := cmp.Diff([]string{"192.0.2.12/24", "2001:db8::12/64"}, []string{swept[0].String(), swept[1].String()}); len(swept) != 2 || diff != "" {

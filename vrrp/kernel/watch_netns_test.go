@@ -220,11 +220,9 @@ func TestLossThatCannotBeMadeGoodAtOnceIsMadeGoodLater(t *testing.T) {
 	h, r := newHost(t), newRecorder()
 	must(t, h.Attach(l.config("web", 51, "192.0.2.10/24"), r))
 	l.address("192.0.2.1/24")
-	var old unix.Rlimit
-	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &old))
-	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: old.Max}))
+	restore := withoutDescriptors(t)
 	h.learn(nil, true)
-	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &old))
+	restore()
 	if r.primary().IsValid() || !h.behind() {
 		t.Fatal("everything was read: the test shows nothing")
 	}
@@ -232,6 +230,17 @@ func TestLossThatCannotBeMadeGoodAtOnceIsMadeGoodLater(t *testing.T) {
 	if r.primary() != sourceAddr || h.behind() || h.Status().Resyncs != 1 {
 		t.Errorf("source %s, behind %v, %d resyncs; want %s, false and 1", r.primary(), h.behind(), h.Status().Resyncs, sourceAddr)
 	}
+}
+
+// withoutDescriptors lets nobody open anything until restore is called, or the test ends.
+func withoutDescriptors(t *testing.T) (restore func()) {
+	t.Helper()
+	var old unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &old))
+	restore = func() { must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &old)) }
+	t.Cleanup(restore)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: old.Max}))
+	return restore
 }
 
 func TestHostRunsOnceAtATimeAndAgain(t *testing.T) {
