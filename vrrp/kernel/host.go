@@ -55,7 +55,7 @@ type Host struct {
 	repair chan struct{} // one slot: addresses are to be compared
 
 	eventBuffer int           // bytes the kernel may queue for the watcher
-	rereadEvery time.Duration // between two full readings when nothing happens
+	rereadEvery time.Duration // between two full readings that nothing asked for
 
 	admin sync.Mutex // held while sockets open and close; taken before the others, never on the advert path
 	// guarded by admin:

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// How long to wait before addresses are compared again: after some were put back, when nothing happened, and when one could not be.
+// How long to wait before addresses are compared again: after some were put back, from time to time anyway, and when one could not be.
 const (
 	comparePause = 50 * time.Millisecond
 	rereadEvery  = 30 * time.Second
@@ -84,20 +84,19 @@ func (h *Host) keep(ctx context.Context) {
 	timer := time.NewTimer(h.rereadEvery)
 	defer timer.Stop()
 	complaint := complaint{log: h.log}
+	due := time.Now().Add(h.rereadEvery) // however often something happens
 	for {
-		wait := h.rereadEvery
 		select {
 		case <-ctx.Done():
 			return
 		case <-h.repair:
 		case <-timer.C:
 			h.reread()
+			due = time.Now().Add(h.rereadEvery)
 		}
+		wait := max(time.Until(due), 0)
 		restored, err := h.restore(&complaint)
-		if err != nil {
-			wait = compareRetry
-		}
-		if h.behind() {
+		if err != nil || h.behind() {
 			wait = compareRetry
 		}
 		if restored > 0 || err != nil { // somebody may be at it without end

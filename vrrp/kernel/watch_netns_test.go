@@ -314,6 +314,24 @@ func TestFactsAreReadAgainFromTimeToTime(t *testing.T) {
 	eventually(t, "adverts are heard again", func() bool { return len(r.heard()) > 0 })
 }
 
+// On a host where containers come and go something happens all the time.
+func TestFactsAreReadAgainThoughNoticesKeepComing(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	h, r := newHost(t), newRecorder()
+	h.rereadEvery = 50 * time.Millisecond
+	must(t, h.Attach(l.config("web", 51, "192.0.2.10/24"), r))
+	run(t, h)
+	h.admin.Lock()
+	h.facts.replace(newTable())
+	h.reconcile()
+	h.admin.Unlock()
+	eventually(t, "the right facts", func() bool { // asks every 2 ms
+		h.poke()
+		return r.fault("link") == "" && r.primary() == sourceAddr
+	})
+}
+
 // An interface whose socket cannot be opened is a fault, and is tried again.
 func TestSocketIsTriedAgain(t *testing.T) {
 	l := newLAN(t)
