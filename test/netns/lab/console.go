@@ -8,19 +8,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// streams returns what becomes standard input, output and error of the command. In a guest they are the consoles 1 and 2, whose
+// streams returns what becomes standard input, output and error of the command. In a guest they are the consoles or serial lines 1 and 2, whose
 // other ends the host reads: one for output, one for errors, so that the two can be told apart.
 func (s *spec) streams() (in, out, errs *os.File, err error) {
 	if s.Native {
 		return os.Stdin, os.Stdout, os.Stderr, nil
 	}
-	if out, err = console(1); err != nil {
+	if out, err = s.console(1); err != nil {
 		return nil, nil, nil, err
 	}
 	if s.TTY != nil {
 		return out, out, out, unix.IoctlSetWinsize(int(out.Fd()), unix.TIOCSWINSZ, s.TTY)
 	}
-	if errs, err = console(2); err != nil {
+	if errs, err = s.console(2); err != nil {
 		return nil, nil, nil, err
 	}
 	if err = binary(out); err != nil {
@@ -33,10 +33,17 @@ func (s *spec) streams() (in, out, errs *os.File, err error) {
 	return in, out, errs, err
 }
 
-// console opens a virtual console by a node of its own: the host's /dev may lack it.
-func console(n int) (*os.File, error) {
+// firstSerial is the minor number of ttyS0; its major is that of the virtual consoles.
+const firstSerial = 64
+
+// console opens a virtual console or a serial line by a node of its own: the host's /dev may lack it.
+func (s *spec) console(n int) (*os.File, error) {
 	path := filepath.Join("/run", fmt.Sprintf("lab-tty%d", n))
-	if err := unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(4, uint32(n)))); err != nil {
+	minor := uint32(n)
+	if s.Serial {
+		minor += firstSerial
+	}
+	if err := unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(4, minor))); err != nil {
 		return nil, fmt.Errorf("mknod %s: %w", path, err)
 	}
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY, 0)

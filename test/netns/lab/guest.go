@@ -112,7 +112,7 @@ func (s *spec) prepare() error {
 		return err
 	}
 	if !s.Native {
-		if err := errors.Join(loadModules(), unix.Sethostname([]byte("lab"))); err != nil {
+		if err := errors.Join(s.loadModules(), unix.Sethostname([]byte("lab"))); err != nil {
 			return err
 		}
 	}
@@ -126,7 +126,7 @@ func (s *spec) prepare() error {
 func (s *spec) mounts() error {
 	type mount struct{ kind, target string }
 	list := []mount{{"proc", "/proc"}, {"sysfs", "/sys"}, {"tmpfs", "/run"}}
-	if !s.Native {
+	if !s.Native && !s.Serial {
 		list = append(list, mount{"tmpfs", "/lib/modules"})
 	}
 	for _, m := range list {
@@ -140,15 +140,21 @@ func (s *spec) mounts() error {
 	return os.MkdirAll(guestTemp, 0o1777)
 }
 
-// loadModules links the modules of the running kernel to where modprobe and the kernel look for them.
-func loadModules() error {
+// linkModules links the modules of user-mode-linux to where modprobe and the kernel look for them.
+func linkModules() error {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		return err
 	}
 	release := unix.ByteSliceToString(u.Release[:])
-	if err := os.Symlink(filepath.Join(umlModules, release), filepath.Join("/lib/modules", release)); err != nil {
-		return err
+	return os.Symlink(filepath.Join(umlModules, release), filepath.Join("/lib/modules", release))
+}
+
+func (s *spec) loadModules() error {
+	if !s.Serial {
+		if err := linkModules(); err != nil {
+			return err
+		}
 	}
 	modprobe, err := exec.LookPath("/sbin/modprobe")
 	if err != nil {

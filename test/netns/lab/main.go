@@ -77,7 +77,7 @@ func run(args []string) (int, error) {
 func parse(args []string) (options, []string, error) {
 	var o options
 	fs := flag.NewFlagSet("lab", flag.ContinueOnError)
-	fs.StringVar(&o.kernel, "kernel", envOr("GOVRRPD_LAB", "auto"), "auto, native or uml; $GOVRRPD_LAB")
+	fs.StringVar(&o.kernel, "kernel", envOr("GOVRRPD_LAB", "auto"), "auto, native, uml or qemu; $GOVRRPD_LAB")
 	fs.StringVar(&o.mem, "mem", "2G", "memory of the guest")
 	fs.DurationVar(&o.timeout, "timeout", 30*time.Minute, "after which the guest is killed")
 	fs.BoolVar(&o.tty, "t", false, "give the command this terminal")
@@ -110,11 +110,13 @@ func choose(name string) (kernel, error) {
 		return native, nil
 	case "uml":
 		return uml, nil
+	case "qemu":
+		return qemu, nil
 	case "auto":
 		if hostHasIPVS() {
 			return native, nil
 		}
 		return uml, nil
 	}
-	return nil, fmt.Errorf("kernel %q is not known: want auto, native or uml", name)
+	return nil, fmt.Errorf("kernel %q is not known: want auto, native, uml or qemu", name)
 }

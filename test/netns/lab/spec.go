@@ -22,6 +22,7 @@ type spec struct {
 	Dir    string
 	TTY    *unix.Winsize // size of the terminal; nil when there is none
 	Native bool          // in namespaces of the host's own kernel
+	Serial bool          // consoles are serial lines, and /lib/modules is the guest's own: qemu
 	folder string
 }
 
