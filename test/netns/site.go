@@ -92,6 +92,9 @@ func NewSite(t TB) *Site {
 func (s *Site) director(n *Node) *Node {
 	s.t.Helper()
 	n.Sysctl("net.ipv4.ip_forward", "1")
+	// By DR and TUN the director sees a connection end on one side only and remembers it for two minutes. A client that takes the same
+	// port again would meet the server of then, which may be gone: without this the kernel drops its packets.
+	n.Sysctl("net.ipv4.vs.expire_nodest_conn", "1")
 	n.reversePath("outside", "inside")
 	return n
 }
