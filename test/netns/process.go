@@ -2,6 +2,7 @@ package netns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -61,7 +62,8 @@ func (p *Process) Running() bool {
 // Signal sends a signal to the process alone, not to its children. That it has ended already is no error.
 func (p *Process) Signal(s syscall.Signal) {
 	p.node.w.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil && p.Running() {
+	// Between the end of the process and the moment that ended is closed, only the error says that it has ended.
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.node.w.t.Fatalf("%s: signal %s: %v", p.Name, s, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,18 +41,29 @@ func TestRealTimeRouterKeepsOfficeOnABusyMachine(t *testing.T) {
 	b := p.b.Govrrpd(stressConfig(100))
 	p.WaitFor(limit, "b to be backup", func() bool { return b.Role(netns.InstanceName) == "backup" })
 	p.hog()
+	witness := startWitness(p.Node("witness"))
 	since := time.Now()
 	holders := p.WatchHolders(virtual, p.a, p.b)
 	p.Always(stressTime, "both directors run", func() bool { return a.Running() && b.Running() })
 	until := time.Now()
 	holders.Stop()
 	capture.Stop()
-
-	t.Logf("gaps between adverts, %d hogs on %d CPUs:\n%s", hogsPerCPU*runtime.NumCPU(), runtime.NumCPU(), gaps(capture.AdvertsFrom(p.portA, since)))
-	if stray := capture.AdvertsFrom(p.portB, since); len(stray) > 0 {
-		t.Errorf("the backup spoke:\n%s", describe(stray[:min(len(stray), 10)]))
+	pauses, err := witness.pauses()
+	if err != nil {
+		t.Fatal(err)
 	}
+
 	adverts := capture.AdvertsFrom(p.portA, since)
+	t.Logf("gaps between adverts, %d hogs on %d CPUs:\n%s", hogsPerCPU*runtime.NumCPU(), runtime.NumCPU(), gaps(adverts))
+	for _, p := range pauses {
+		t.Logf("a CPU stood still for %s until %s", p.lasts(), clock(p.to))
+	}
+	excused := judgeGaps(t, adverts, pauses)
+	for _, stray := range capture.AdvertsFrom(p.portB, since) {
+		if !within(excused, stray.At) {
+			t.Errorf("the backup spoke:\n%s", describe([]netns.Advert{stray}))
+		}
+	}
 	if want := int(until.Sub(since) / stressInterval * 9 / 10); len(adverts) < want {
 		t.Errorf("%d adverts in %s, want at least %d", len(adverts), until.Sub(since), want)
 	}
@@ -60,9 +72,39 @@ func TestRealTimeRouterKeepsOfficeOnABusyMachine(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := netns.NotOne(holders.Since(since)); err != nil {
+	samples := slices.DeleteFunc(holders.Since(since), func(s netns.Sample) bool { return within(excused, s.Began) })
+	if err := netns.NotOne(samples); err != nil {
 		t.Error(err)
 	}
+}
+
+// takeover is how long the addresses may be anywhere after a gap that a backup had to take for the end of the master: it waits
+// 3.6 intervals, and the healed master as long.
+const takeover = 10 * stressInterval
+
+// judgeGaps fails for every gap between adverts that a backup takes over in, unless a CPU of this machine ran nothing at all for the
+// part of it that is more than being on time. It returns those, each with the time that the two nodes need to find back.
+func judgeGaps(t *testing.T, adverts []netns.Advert, pauses []pause) []pause {
+	t.Helper()
+	var excused []pause
+	for i := 1; i < len(adverts); i++ {
+		gap := pause{adverts[i-1].At, adverts[i].At}
+		if gap.lasts() <= 3*stressInterval {
+			continue
+		}
+		late := gap.lasts() - 2*stressInterval
+		if !slices.ContainsFunc(pauses, func(p pause) bool { return p.overlap(gap) >= late }) {
+			t.Errorf("no advert for %s until %s, and all CPUs ran meanwhile", gap.lasts(), clock(gap.to))
+			continue
+		}
+		t.Logf("no advert for %s until %s: a CPU stood still", gap.lasts(), clock(gap.to))
+		excused = append(excused, pause{gap.from, gap.to.Add(takeover)})
+	}
+	return excused
+}
+
+func within(spans []pause, at time.Time) bool {
+	return slices.ContainsFunc(spans, func(p pause) bool { return !at.Before(p.from) && !at.After(p.to) })
 }
 
 // hog keeps every CPU busy with several processes until the end of the World.
