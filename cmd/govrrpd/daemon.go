@@ -134,7 +134,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lock, err := d.lock()
+	lock, err := d.lock(ctx)
 	if err != nil {
 		return err
 	}
@@ -190,9 +190,13 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener, hangup, leave
 	return err
 }
 
+// directorLockPatience is how long a director waits for a predecessor that is dead already: a child that it was just starting has the
+// lock, too, until it runs its own program.
+const directorLockPatience = 2 * time.Second
+
 // lock makes this the only director of its runtime folder.
-func (d *daemon) lock() (*os.File, error) {
-	lock, err := lockFile(runtimeFile(d.socket, "director.lock"))
+func (d *daemon) lock(ctx context.Context) (*os.File, error) {
+	lock, err := awaitLock(ctx, runtimeFile(d.socket, "director.lock"), directorLockPatience)
 	if errors.Is(err, errHeld) {
 		return nil, fmt.Errorf("another director serves %s: stop it, or give this one another --socket, in a folder of its own", d.socket)
 	}
