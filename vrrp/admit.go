@@ -27,6 +27,8 @@ func Admit(c *Config, source netip.Addr, a Advert) error {
 		return DropVersion
 	case a.Packet.VRID != c.VRID:
 		return DropVRID
+	case FamilyOf(a.From) != c.Family():
+		return DropFamily
 	case a.From == source: // the machine would answer itself without end
 		return DropOwn
 	case a.To.IsMulticast() && c.Unicast():
@@ -41,6 +43,9 @@ func Admit(c *Config, source netip.Addr, a Advert) error {
 	}
 	if !formAdmitted(c, a) {
 		return DropForm
+	}
+	if !firstAdmitted(c, a.Packet) {
+		return DropFirstAddress
 	}
 	return nil
 }
@@ -66,7 +71,7 @@ func formAdmitted(c *Config, a Advert) bool {
 	case FormAuto, a.Packet.Form:
 		return true
 	case FormMessage:
-		return fold(pseudoSum(a.From, a.To, messageLen(V3, len(a.Packet.Addresses)))) == 0xffff
+		return fold(pseudoSum(a.From, a.To, messageLen(V3, IPv4, len(a.Packet.Addresses)))) == 0xffff
 	}
 	return false
 }

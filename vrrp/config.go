@@ -63,7 +63,11 @@ type Config struct {
 	// one last advert first: the winner of a healed partition learns that there was a second master, and announces again.
 	QuietYield bool
 
-	Checksum Form         // V3 only: FormAuto, FormPseudoHeader or FormMessage
+	// GlobalFirst lets the first advertised IPv6 address be other than link-local, here and in adverts of others. RFC 9568 section 5.2.9 and
+	// its erratum 8300 forbid both; keepalived sends whatever it is told.
+	GlobalFirst bool
+
+	Checksum Form         // V3 over IPv4 only: FormAuto, FormPseudoHeader or FormMessage
 	Password string       // V2 only: simple password, 1 to 8 bytes; empty for none
 	Source   netip.Addr   // source of adverts; the zero Addr means the primary address of Interface
 	Peers    []netip.Addr // unicast peers; empty for multicast
@@ -109,7 +113,7 @@ func (c *Config) Destinations() []netip.Addr {
 	if c.Unicast() {
 		return c.Peers
 	}
-	return []netip.Addr{Group4}
+	return []netip.Addr{c.Family().Group()}
 }
 
 // Validate returns every rule of the protocol that c breaks, joined. The caller adds the place in the file.
@@ -128,17 +132,11 @@ func (c *Config) Validate() error {
 	if err := c.validateVersion(); err != nil {
 		errs = append(errs, err)
 	}
-	advertised := c.Advertised()
-	if len(advertised) == 0 {
+	if len(c.Advertised()) == 0 {
 		bad("no advertised virtual address: an advert names at least one")
 	}
-	if len(advertised) > MaxAddresses {
-		bad("%d advertised virtual addresses, an advert holds %d: give the rest advertised = false", len(advertised), MaxAddresses)
-	}
-	for _, a := range advertised {
-		if !a.Is4() {
-			bad("virtual address %s is not IPv4: in an IPv4 router it must have advertised = false", a)
-		}
+	if err := c.validateFamily(); err != nil {
+		errs = append(errs, err)
 	}
 	if err := c.validateEnds(); err != nil {
 		errs = append(errs, err)
@@ -149,13 +147,14 @@ func (c *Config) Validate() error {
 // validateEnds checks where adverts come from and go to.
 func (c *Config) validateEnds() error {
 	var errs []error
-	if c.Source.IsValid() && !c.Source.Is4() {
-		errs = append(errs, fmt.Errorf("source %s is not IPv4, and the virtual addresses are", c.Source))
+	f := c.Family()
+	if c.Source.IsValid() && FamilyOf(c.Source) != f {
+		errs = append(errs, fmt.Errorf("source %s is not %s, and the virtual addresses are", c.Source, f))
 	}
 	for i, p := range c.Peers {
 		switch {
-		case !p.Is4():
-			errs = append(errs, fmt.Errorf("peer %s is not IPv4, and the virtual addresses are", p))
+		case FamilyOf(p) != f:
+			errs = append(errs, fmt.Errorf("peer %s is not %s, and the virtual addresses are", p, f))
 		case p.IsMulticast() || p.IsUnspecified():
 			errs = append(errs, fmt.Errorf("peer %s is not the address of a router: remove unicast for multicast", p))
 		case p == c.Source:

@@ -60,6 +60,9 @@ func discards() []discard {
 		{"checksum form", func(c *Config) { c.Checksum = FormMessage }, nil, func(a *Advert) { a.Packet.Form = FormPseudoHeader }, DropForm},
 		{"authentication", version2, asVersion2, withPassword, DropAuthType},
 		{"password", secret, withPassword, func(a *Advert) { a.Packet.Password[0]++ }, DropPassword},
+		{"hop limit 254 (R-5.1.2.3-02)", overIPv6, asIPv6, func(a *Advert) { a.TTL = 254 }, DropTTL},
+		{"IPv4 for an IPv6 router (R-1-01)", overIPv6, asIPv6, func(a *Advert) { a.From = vectorSource }, DropFamily},
+		{"first IPv6 address (R-7.1-08)", overIPv6, asIPv6, func(a *Advert) { a.Packet.Addresses = []netip.Addr{vectorVIP6} }, DropFirstAddress},
 		{"interval of version 2", version2, asVersion2, func(a *Advert) { a.Packet.Interval = 2 * time.Second }, DropInterval},
 	}
 }
@@ -98,8 +101,8 @@ func (d discard) show(t *testing.T, role Role) {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
 	g.Receive(vectorAdvert(d.good))
-	if s := settled(g); s.Role != Backup || s.Master != vectorSource {
-		t.Errorf("control: %s of %s, want backup of %s", s.Role, s.Master, vectorSource)
+	if s, from := settled(g), vectorAdvert(d.good).From; s.Role != Backup || s.Master != from {
+		t.Errorf("control: %s of %s, want backup of %s", s.Role, s.Master, from)
 	}
 }
 

@@ -29,6 +29,9 @@ func referencePseudo(form Form, src, dst netip.Addr, n int) []byte {
 		dst = Group4
 	}
 	b := append(src.AsSlice(), dst.AsSlice()...)
+	if dst.Is6() {
+		return append(b, 0, 0, byte(n>>8), byte(n), 0, 0, 0, 112)
+	}
 	return append(b, 0, 112, byte(n>>8), byte(n))
 }
 
@@ -47,12 +50,49 @@ func FuzzParsePacket(f *testing.F) {
 			checkRefusal(t, err, b, src, dst)
 			return
 		}
-		msg := b[:messageLen(p.Version, len(p.Addresses))]
+		msg := b[:messageLen(p.Version, FamilyOf(dst), len(p.Addresses))]
 		if !referenceRight(msg, p.Form, src, dst) {
 			t.Errorf("form %d is not that of %x", p.Form, msg)
 		}
 		checkRoundTrip(t, p, msg, src, dst)
 	})
+}
+
+// FuzzParsePacket6 holds the same of IPv6, where there is one form. The sender's address varies in its last 32 bits.
+func FuzzParsePacket6(f *testing.F) {
+	for _, vector := range []string{v3IPv6, v3IPv6Message, v2Plain, "", v3IPv6 + strings.Repeat("00", 28)} {
+		f.Add(wire(f, vector), uint32(0x10), false)
+		f.Add(wire(f, vector), uint32(0x10), true)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, from uint32, toPeer bool) {
+		src, dst := addr6(from), Group6
+		if toPeer {
+			dst = vectorPeer6
+		}
+		p, err := ParsePacket(b, src, dst)
+		if err != nil {
+			checkRefusal6(t, err, b, src, dst)
+			return
+		}
+		if p.Form != FormPseudoHeader || !referenceRight(b, FormPseudoHeader, src, dst) {
+			t.Errorf("form %d is not that of %x", p.Form, b)
+		}
+		checkRoundTrip(t, p, b, src, dst)
+	})
+}
+
+func addr6(v uint32) netip.Addr {
+	return netip.AddrFrom16([16]byte(binary.BigEndian.AppendUint32([]byte{0: 0xfe, 1: 0x80, 11: 0}, v)))
+}
+
+func checkRefusal6(t *testing.T, err error, b []byte, src, dst netip.Addr) {
+	r, ok := ReasonOf(err)
+	if !ok {
+		t.Fatalf("error %v is no Reason", err)
+	}
+	if r == DropChecksum && referenceRight(b, FormPseudoHeader, src, dst) {
+		t.Errorf("checksum of %x is right", b)
+	}
 }
 
 func addr4(v uint32) netip.Addr {
@@ -68,7 +108,7 @@ func checkRefusal(t *testing.T, err error, b []byte, src, dst netip.Addr) {
 	if r != DropChecksum {
 		return
 	}
-	msg := b[:messageLen(Version(b[0]>>4), int(b[3]))]
+	msg := b[:messageLen(Version(b[0]>>4), FamilyOf(dst), int(b[3]))]
 	if referenceRight(msg, FormMessage, src, dst) || b[0]>>4 == 3 && referenceRight(msg, FormPseudoHeader, src, dst) {
 		t.Errorf("checksum of %x is right", msg)
 	}

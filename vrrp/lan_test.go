@@ -92,12 +92,20 @@ func newLAN() *lan { return &lan{start: time.Now()} }
 func (l *lan) add(c *Config, seed uint64) *machine {
 	n := len(l.machines)
 	m := &machine{lan: l, config: c, up: true, log: slog.New(slog.DiscardHandler), noise: rand.New(rand.NewPCG(seed, uint64(n))), chance: rand.New(rand.NewPCG(seed, uint64(n)+100))}
-	m.addr = machineAddr(n)
+	m.addr = machineAddrOf(c.Family(), n)
 	l.machines = append(l.machines, m)
 	return m
 }
 
-// machineAddr is the address of the n-th machine.
+// machineAddrOf is the address of the n-th machine that adverts of a family come from.
+func machineAddrOf(f Family, n int) netip.Addr {
+	if f == IPv6 {
+		return addr6(uint32(n + 1))
+	}
+	return machineAddr(n)
+}
+
+// machineAddr is the IPv4 address of the n-th machine.
 func machineAddr(n int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, 100, byte(n + 1)}) }
 
 func (l *lan) note(m *machine, format string, args ...any) {

@@ -35,8 +35,8 @@ type Packet struct {
 	VRID      uint8
 	Priority  uint8
 	Interval  time.Duration // V3: multiple of 10 ms, below 40.96 s; V2: whole seconds, below 256
-	Addresses []netip.Addr  // IPv4, at most MaxAddresses
-	Form      Form          // parsed: the form that matched; sent: the form to use, FormAuto meaning FormPseudoHeader. V2: FormMessage
+	Addresses []netip.Addr  // of the family of the IP header, at most MaxAddresses
+	Form      Form          // parsed: the form that matched; sent: the form to use, FormAuto meaning FormPseudoHeader. V2: FormMessage. IPv6 has one
 	AuthType  uint8         // V2 only
 	Password  [8]byte       // V2 only: the authentication data, whatever AuthType
 }
@@ -70,10 +70,11 @@ func (c *Config) authentication() (authType uint8, password [MaxPassword]byte) {
 // ParsePacket reads the VRRP message b, which came without its IP header from src to dst. It makes the checks of RFC 9568 section
 // 7.1 that need no configuration, in that order; a failed one is returned as its Reason. The Packet does not refer to b.
 func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
-	if !src.Is4() || !dst.Is4() {
+	f := FamilyOf(dst)
+	if f == 0 || FamilyOf(src) != f {
 		return Packet{}, DropFamily
 	}
-	msg, err := message(b)
+	msg, err := message(b, f)
 	if err != nil {
 		return Packet{}, err
 	}
@@ -81,7 +82,7 @@ func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
 	if !ok {
 		return Packet{}, DropChecksum
 	}
-	p := decode(msg)
+	p := decode(msg, f)
 	p.Form = form
 	switch {
 	case len(p.Addresses) == 0:
@@ -92,24 +93,25 @@ func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
 	return p, nil
 }
 
-// message checks version, type and length, and returns b without the padding of a short Ethernet frame.
-func message(b []byte) ([]byte, error) {
+// message checks version, type and length, and returns b without the padding of a short Ethernet frame. No frame with an IPv6 address in
+// the message is that short, and version 2 knows IPv4 only.
+func message(b []byte, f Family) ([]byte, error) {
 	if len(b) < headerLen {
 		return nil, DropLength
 	}
-	if v := Version(b[0] >> 4); v != V2 && v != V3 {
+	if v := Version(b[0] >> 4); v != V3 && (v != V2 || f != IPv4) {
 		return nil, DropVersion
 	}
 	if b[0]&0xf != typeAdvert {
 		return nil, DropType
 	}
-	want := messageLen(Version(b[0]>>4), int(b[3]))
+	want := messageLen(Version(b[0]>>4), f, int(b[3]))
 	switch extra := len(b) - want; {
 	case extra == 0:
 		return b, nil
 	case extra == hmacLen:
 		return nil, DropHMAC
-	case extra > 0 && padded(len(b), extra):
+	case extra > 0 && f == IPv4 && padded(len(b), extra):
 		return b[:want], nil
 	}
 	return nil, DropLength
@@ -121,9 +123,9 @@ func padded(n, extra int) bool {
 	return ipv4HeaderLen+n <= ethernetMin && extra%4 == 2
 }
 
-// messageLen returns the length of a message with count IPv4 addresses.
-func messageLen(v Version, count int) int {
-	n := headerLen + 4*count
+// messageLen returns the length of a message with count addresses.
+func messageLen(v Version, f Family, count int) int {
+	n := headerLen + f.addressLen()*count
 	if v == V2 {
 		n += authLen
 	}
@@ -131,7 +133,7 @@ func messageLen(v Version, count int) int {
 }
 
 // decode reads the fields of a message whose length is right. The four reserved bits of version 3 are never looked at.
-func decode(msg []byte) Packet {
+func decode(msg []byte, f Family) Packet {
 	p := Packet{Version: Version(msg[0] >> 4), VRID: msg[1], Priority: msg[2]}
 	if p.Version == V2 {
 		p.AuthType = msg[4]
@@ -143,21 +145,21 @@ func decode(msg []byte) Packet {
 	if count := int(msg[3]); count > 0 {
 		p.Addresses = make([]netip.Addr, count)
 		for i := range p.Addresses {
-			p.Addresses[i] = netip.AddrFrom4([4]byte(msg[headerLen+4*i:]))
+			p.Addresses[i] = readAddress(msg, f, i)
 		}
 	}
 	return p
 }
 
-// Marshal returns the message to send from src to dst, both IPv4, without an IP header.
+// Marshal returns the message to send from src to dst, both of the family of p's addresses, without an IP header.
 func (p Packet) Marshal(src, dst netip.Addr) []byte {
-	return p.Append(make([]byte, 0, messageLen(p.Version, len(p.Addresses))), src, dst)
+	return p.Append(make([]byte, 0, messageLen(p.Version, FamilyOf(dst), len(p.Addresses))), src, dst)
 }
 
 // Append appends the message to send from src to dst to b, as Marshal makes it. It allocates nothing when b has the room.
 // Fields out of the range that Packet names are cut to the width that the wire has.
 func (p Packet) Append(b []byte, src, dst netip.Addr) []byte {
-	start := len(b)
+	start, f := len(b), FamilyOf(dst)
 	b = append(b, byte(p.Version)<<4|typeAdvert, p.VRID, p.Priority, byte(len(p.Addresses)))
 	if p.Version == V2 {
 		b = append(b, p.AuthType, byte(p.Interval/time.Second))
@@ -166,8 +168,7 @@ func (p Packet) Append(b []byte, src, dst netip.Addr) []byte {
 	}
 	b = append(b, 0, 0) // checksum
 	for _, a := range p.Addresses {
-		a4 := a.As4()
-		b = append(b, a4[:]...)
+		b = appendAddress(b, f, a)
 	}
 	if p.Version == V2 {
 		b = append(b, p.Password[:]...)
@@ -180,6 +181,8 @@ func (p Packet) Append(b []byte, src, dst netip.Addr) []byte {
 // pseudo returns what the packet's checksum form adds to the sum of a message of n bytes.
 func (p Packet) pseudo(n int, src, dst netip.Addr) uint32 {
 	switch {
+	case FamilyOf(dst) == IPv6:
+		return pseudoSum6(src, dst, n)
 	case p.Version == V2 || p.Form == FormMessage:
 		return 0
 	case p.Form == FormOldUnicast:
@@ -193,6 +196,8 @@ func matchForm(msg []byte, src, dst netip.Addr) (Form, bool) {
 	s, n := sum(msg), len(msg)
 	right := func(pseudo uint32) bool { return fold(s+pseudo) == 0xffff }
 	switch {
+	case FamilyOf(dst) == IPv6:
+		return FormPseudoHeader, right(pseudoSum6(src, dst, n))
 	case Version(msg[0]>>4) == V2:
 		return FormMessage, right(0)
 	case right(pseudoSum(src, dst, n)):
@@ -205,7 +210,7 @@ func matchForm(msg []byte, src, dst netip.Addr) (Form, bool) {
 	return FormAuto, false
 }
 
-// sum adds the big-endian 16-bit words of b, whose length is even and at most MaxPacket4: 32 bits cannot overflow (RFC 1071).
+// sum adds the big-endian 16-bit words of b, whose length is even and at most MaxPacket6: 32 bits cannot overflow (RFC 1071).
 func sum(b []byte) uint32 {
 	var s uint32
 	for i := 0; i+1 < len(b); i += 2 {

@@ -215,7 +215,7 @@ func TestParsePacketIgnoresEthernetPadding(t *testing.T) {
 	}
 }
 
-func TestParsePacketRefusesIPv6(t *testing.T) {
+func TestParsePacketRefusesAMixtureOfFamilies(t *testing.T) {
 	v6 := netip.MustParseAddr("fe80::10")
 	for _, tt := range []struct {
 		name     string

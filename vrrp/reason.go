@@ -32,6 +32,7 @@ const (
 	DropInterval                   // version 2: another advertisement interval
 	DropQueue                      // the receive queue of the group was full
 	DropNotRunning                 // the virtual router is in role init or fault
+	DropFirstAddress               // IPv6: the first address is not link-local
 	numReasons
 )
 
@@ -61,6 +62,7 @@ var reasonText = [Reasons]struct{ label, text string }{
 	DropInterval:     {"interval_mismatch", "advertisement interval is not ours, and version 2 demands it: two masters are likely"},
 	DropQueue:        {"queue_full", "receive queue is full"},
 	DropNotRunning:   {"not_running", "virtual router takes no part at the moment"},
+	DropFirstAddress: {"first_address", "first IPv6 address is not link-local"},
 }
 
 // String returns the stable metric label, for example "unknown_vrid".

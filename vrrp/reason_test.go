@@ -14,7 +14,7 @@ func TestReasonLabelsAreStable(t *testing.T) { // R-7.1-11
 	want := []string{
 		"ip_header", "address_family", "ttl", "version", "type", "length", "hmac_trailer", "checksum", "unknown_vrid", "address_count",
 		"interval_zero", "own_packet", "multicast_on_unicast", "unicast_on_multicast", "not_a_peer", "checksum_form", "auth_type",
-		"password", "interval_mismatch", "queue_full", "not_running",
+		"password", "interval_mismatch", "queue_full", "not_running", "first_address",
 	}
 	var got []string
 	for r := range Reasons {

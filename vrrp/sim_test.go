@@ -12,8 +12,9 @@ import (
 )
 
 var (
-	seedFlag  = flag.Uint64("seed", 0, "run the simulation with this seed only, and print its trace")
-	seedsFlag = flag.Uint64("seeds", 1000, "how many seeds the simulation runs; a tenth with -short")
+	seedFlag   = flag.Uint64("seed", 0, "run the simulation with this seed only, and print its trace")
+	familyFlag = flag.Uint("family", 0, "let the simulation use this family only where version 2 does not forbid it: 4 or 6")
+	seedsFlag  = flag.Uint64("seeds", 1000, "how many seeds the simulation runs; a tenth with -short")
 )
 
 // TestSimulation lets 2 to 5 routers of random configurations live through random disturbances, and looks whether they come to rest as
@@ -75,13 +76,14 @@ func (w *world) build(seed uint64) {
 	if w.IntN(4) == 0 {
 		version = V2
 	}
+	family := w.family(version)
 	base := w.interval(version)
 	for i := range n {
-		c := w.config(i, n, version, base, unicast)
+		c := w.config(i, n, version, family, base, unicast)
 		w.slowest = max(w.slowest, c.AdvertInterval)
 		m := w.add(c, seed)
 		m.holdDelay = time.Duration(w.Int64N(int64(base)))
-		w.note(m, "priority %d interval %s version %d nopreempt %v unicast %v hold %s", c.Priority, c.AdvertInterval, version, c.NoPreempt, unicast, m.holdDelay)
+		w.note(m, "priority %d interval %s version %d %s nopreempt %v unicast %v hold %s", c.Priority, c.AdvertInterval, version, family, c.NoPreempt, unicast, m.holdDelay)
 	}
 	if w.IntN(8) == 0 {
 		w.machines[0].config.Priority, w.machines[0].config.NoPreempt = PriorityOwner, false
@@ -96,6 +98,17 @@ func (w *world) build(seed uint64) {
 	}
 }
 
+// family draws what adverts go over: -family, or one in two of those that may go over IPv6.
+func (w *world) family(v Version) Family {
+	switch {
+	case v == V2 || *familyFlag == 4:
+		return IPv4
+	case *familyFlag == 6 || w.IntN(2) == 0:
+		return IPv6
+	}
+	return IPv4
+}
+
 func (w *world) interval(v Version) time.Duration {
 	if v == V2 {
 		return time.Duration(1+w.IntN(2)) * time.Second
@@ -104,7 +117,7 @@ func (w *world) interval(v Version) time.Duration {
 	return all[w.IntN(len(all))] * time.Millisecond
 }
 
-func (w *world) config(i, n int, v Version, base time.Duration, unicast bool) *Config {
+func (w *world) config(i, n int, v Version, f Family, base time.Duration, unicast bool) *Config {
 	c := &Config{
 		Name: fmt.Sprint("r", i), Interface: "eth0", VRID: 51, Version: v,
 		Priority: uint8(1 + w.IntN(254)), AdvertInterval: base, NoPreempt: w.IntN(4) == 0,
@@ -117,9 +130,12 @@ func (w *world) config(i, n int, v Version, base time.Duration, unicast bool) *C
 	if v == V3 && base <= 100*time.Millisecond && w.IntN(3) == 0 {
 		c.AdvertInterval *= time.Duration(1 + w.IntN(10))
 	}
+	if f == IPv6 {
+		overIPv6(c)
+	}
 	for peer := range n {
 		if unicast && peer != i {
-			c.Peers = append(c.Peers, machineAddr(peer))
+			c.Peers = append(c.Peers, machineAddrOf(f, peer))
 		}
 	}
 	return c

@@ -31,6 +31,7 @@ func walkConfigs() map[string]*Config {
 		"version 3, owner":           machineConfig(owner),
 		"version 3, lowest priority": machineConfig(func(c *Config) { c.Priority = 1 }),
 		"version 3, no source yet":   machineConfig(func(c *Config) { c.Source = netip.Addr{} }),
+		"version 3, IPv6":            machineConfig(func(c *Config) { overIPv6(c); c.Source = addr6(10) }),
 		"version 2":                  machineConfig(version2),
 		"version 2, no preempt":      machineConfig(func(c *Config) { version2(c); noPreempt(c) }),
 		"version 2, owner":           machineConfig(func(c *Config) { version2(c); owner(c) }),
@@ -39,7 +40,8 @@ func walkConfigs() map[string]*Config {
 
 // alphabet returns the events that can happen at n. The timer is an event only while it is armed, and Overslept is one of masters.
 func alphabet(c *Config, n node) []Event {
-	evs := []Event{Start{}, Stop{}, SetFault{true}, SetFault{false}, SetSource{us}, SetSource{higher}}
+	around := neighbours(c)
+	evs := []Event{Start{}, Stop{}, SetFault{true}, SetFault{false}, SetSource{around[1]}, SetSource{around[2]}}
 	if c.Priority != PriorityOwner { // tracking never lowers the owner
 		evs = append(evs, SetPriority{1}, SetPriority{199}, SetPriority{200}, SetPriority{254})
 	}
@@ -53,7 +55,7 @@ func alphabet(c *Config, n node) []Event {
 	if c.Version == V2 {
 		intervals = intervals[:1]
 	}
-	for _, from := range []netip.Addr{lower, us, higher} {
+	for _, from := range around {
 		for _, priority := range []uint8{0, 1, 199, 200, 201, 254, 255} {
 			for _, interval := range intervals {
 				evs = append(evs, advert(from, priority, interval))
@@ -61,6 +63,14 @@ func alphabet(c *Config, n node) []Event {
 		}
 	}
 	return evs
+}
+
+// neighbours returns an address below ours, ours, and one above it.
+func neighbours(c *Config) [3]netip.Addr {
+	if c.Family() == IPv6 {
+		return [3]netip.Addr{addr6(9), addr6(10), addr6(1 << 31)}
+	}
+	return [3]netip.Addr{lower, us, higher}
 }
 
 // walk visits every node that can be reached, breadth first, and calls visit for every edge. An earlier process may have left
