@@ -74,6 +74,8 @@ type Config struct {
 
 	Addresses []Address
 	Announce  Announce
+
+	Track []Tracker // each source once
 }
 
 // An Address is one virtual address.
@@ -139,6 +141,9 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	if err := c.validateEnds(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.validateTrack(); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

@@ -79,7 +79,8 @@ func (g *Group) Receive(a Advert) bool {
 	}
 }
 
-// Track says what source, for example "link", has found. Only the newest verdict of a source counts.
+// Track says what source has found: "link" or "source", whose faults always count, or what a Tracker of the Config names. Only the
+// newest verdict of a source counts; it may come before the Config that tracks it.
 func (g *Group) Track(source string, v Verdict) {
 	g.facts.track(source, v)
 	g.wake()

@@ -263,6 +263,8 @@ func TestStatusInJSON(t *testing.T) {
   "version": 3,
   "role": "master",
   "priority": 200,
+  "base_priority": 200,
+  "priority_terms": [],
   "master": "198.51.100.1",
   "since": "2000-01-01T00:00:00.321875Z",
   "virtual_addresses": [

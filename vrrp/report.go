@@ -35,12 +35,19 @@ func (r *router) report(before State, ev Event) {
 	}
 }
 
-// reason is Why, and for a fault what it is.
+// reason is Why, and for a fault what it is or was; and how the priority came about while trackers count.
 func (r *router) reason(before State, ev Event) string {
-	if fault, ok := ev.(SetFault); ok && fault.Fault {
-		return strings.Join(r.faults, ", ")
+	why := Why(r.config, before, ev)
+	if fault, ok := ev.(SetFault); ok {
+		if fault.Fault {
+			return strings.Join(r.faults, ", ")
+		}
+		why += "; it was " + strings.Join(r.ended, ", ")
 	}
-	return Why(r.config, before, ev)
+	if r.weighed.Changed() {
+		why += "; priority: " + r.weighed.String()
+	}
+	return why
 }
 
 // refuse counts an advert that was not admitted, and says so at a limited rate.

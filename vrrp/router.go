@@ -42,7 +42,9 @@ type router struct {
 	state   State
 	since   time.Time // of the role
 	outside []string  // faults that others found
-	faults  []string  // those, and our own; not changed in place
+	weighed *Weighing // what the trackers make of the priority; not changed in place
+	faults  []string  // those, those of the trackers, and our own; not changed in place
+	ended   []string  // faults before they were last judged
 	speech
 
 	// Deadlines; the zero Time is none.
@@ -77,6 +79,7 @@ type occasion struct {
 
 func newRouter(c *Config, h Host, f *followUp, log *slog.Logger, notify func(Transition), now func() time.Time) *router {
 	r := &router{host: h, follow: f, log: log, notify: notify, now: now, config: c, state: NewState(c), since: now(), retryPause: retryPauseMin}
+	r.weighed = &Weighing{Base: c.Priority, Priority: c.Priority}
 	r.speech = newSpeech(c)
 	r.publish()
 	return r
@@ -90,11 +93,23 @@ func (r *router) learn(n news) {
 	if n.source != r.state.Source {
 		r.step(SetSource{n.source}, time.Time{})
 	}
-	if n.config.Priority != r.state.Priority {
-		r.step(SetPriority{n.config.Priority}, time.Time{})
-	}
+	r.weigh(n)
 	r.outside = n.faults
 	r.judge()
+}
+
+// weigh takes in what the trackers make of the priority.
+func (r *router) weigh(n news) {
+	w := Weigh(n.config, n.verdicts)
+	r.weighed = &w
+	before := r.state.Priority
+	if w.Priority == before {
+		return
+	}
+	r.step(SetPriority{w.Priority}, time.Time{})
+	if r.state.Role != Init {
+		r.log.Info("virtual router changed priority", "router", r.config.Name, "from", before, "to", w.Priority, "reason", w.String())
+	}
 }
 
 // reconfigure changes what the router goes by; role and deadlines stay, but see hasten.
@@ -138,16 +153,30 @@ func (r *router) setDeadline(t time.Time) {
 
 // judge compares the faults with the role, and lets a new router begin.
 func (r *router) judge() {
-	r.faults = slices.Clip(r.outside)
+	r.ended = r.faults
+	r.faults = slices.Concat(r.outside, r.weighed.Faults)
 	if r.holdFault != "" {
 		r.faults = append(r.faults, r.holdFault)
 	}
 	fault := len(r.faults) > 0
+	outside := r.state.Role == Init || r.state.Role == Fault
 	switch {
+	case !fault && outside && len(r.weighed.Waits) > 0:
+		r.await()
 	case fault != (r.state.Role == Fault):
 		r.step(SetFault{fault}, time.Time{})
 	case r.state.Role == Init:
 		r.step(Start{}, time.Time{})
+	}
+}
+
+// await keeps a router that may not begin yet from holding what an earlier process left behind, and says what it waits for.
+func (r *router) await() {
+	if r.holdNumber == 0 {
+		r.hold(false)
+	}
+	for _, source := range r.weighed.Waits {
+		r.faults = append(r.faults, source+": not known yet")
 	}
 }
 

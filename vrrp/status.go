@@ -15,9 +15,11 @@ type Status struct {
 	VRID             uint8          `json:"vrid"`
 	Version          Version        `json:"version"`
 	Role             Role           `json:"role"`
-	Priority         uint8          `json:"priority"` // the effective one
-	Master           netip.Addr     `json:"master"`   // who advertised last, ourselves as master; empty when unknown
-	Since            time.Time      `json:"since"`    // of the role
+	Priority         uint8          `json:"priority"`       // the effective one
+	BasePriority     uint8          `json:"base_priority"`  // the configured one
+	PriorityTerms    []Term         `json:"priority_terms"` // of all trackers; added to the base they make the effective one, within 1 to 254
+	Master           netip.Addr     `json:"master"`         // who advertised last, ourselves as master; empty when unknown
+	Since            time.Time      `json:"since"`          // of the role
 	VirtualAddresses []netip.Prefix `json:"virtual_addresses"`
 	Held             bool           `json:"held"`    // the host confirmed that the addresses are present
 	Reasons          []string       `json:"reasons"` // faults; empty when the router takes part
@@ -75,20 +77,21 @@ type published struct {
 
 // visible is all that a Status, without its counters, depends on.
 type visible struct {
-	config *Config
-	state  State
-	since  time.Time
-	held   bool
-	faults []string
+	config  *Config
+	state   State
+	since   time.Time
+	held    bool
+	faults  []string
+	weighed *Weighing
 }
 
 func (v visible) same(w visible) bool {
-	return v.config == w.config && v.state == w.state && v.since.Equal(w.since) && v.held == w.held && slices.Equal(v.faults, w.faults)
+	return v.config == w.config && v.state == w.state && v.since.Equal(w.since) && v.held == w.held && v.weighed == w.weighed && slices.Equal(v.faults, w.faults)
 }
 
 // publish makes the present state visible. It costs nothing when nothing changed.
 func (r *router) publish() {
-	now := visible{config: r.config, state: r.state, since: r.since, held: r.held, faults: r.faults}
+	now := visible{config: r.config, state: r.state, since: r.since, held: r.held, faults: r.faults, weighed: r.weighed}
 	if r.published.status.Load() != nil && now.same(r.published.seen) {
 		return
 	}
@@ -106,6 +109,8 @@ func (v visible) status() *Status {
 		Version:          c.Version,
 		Role:             v.state.Role,
 		Priority:         v.state.Priority,
+		BasePriority:     v.weighed.Base,
+		PriorityTerms:    append([]Term{}, v.weighed.Terms...),
 		Master:           v.state.Master,
 		Since:            v.since,
 		VirtualAddresses: make([]netip.Prefix, len(c.Addresses)),

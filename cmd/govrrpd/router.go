@@ -27,16 +27,19 @@ import (
 // The router is the process that speaks VRRP and holds the addresses. It does nothing else, so that nothing else can make an
 // advert late, and it outlives the director that started it:
 //
-//	director ── request, one JSON value ──►  router   configure: what is wanted, whole
+//	director ── request, one JSON value ──►  router   configure: what is wanted, whole; facts: what changed
 //	         ◄── reply, one JSON value ────           status: what is; stop: resign and end
 //
 // The values are those of package vrrp. One director is served at a time; a new one takes the place of the old.
 
 // A routerRequest asks one thing of the router.
 type routerRequest struct {
-	Configure *routerConfig `json:"configure,omitempty"`
-	Status    bool          `json:"status,omitempty"`
-	Stop      bool          `json:"stop,omitempty"`
+	// Facts go to every virtual router that tracks them, now or later; they come into force before Configure does. What is not
+	// named stays as it was told before, perhaps by an earlier director.
+	Facts     map[string]vrrp.Verdict `json:"facts,omitempty"` // by source
+	Configure *routerConfig           `json:"configure,omitempty"`
+	Status    bool                    `json:"status,omitempty"`
+	Stop      bool                    `json:"stop,omitempty"`
 }
 
 // A routerReply answers one request.
@@ -98,6 +101,8 @@ type router struct {
 	ctx     context.Context //nolint:containedctx // parent of all groups, set once by runRouter
 	running map[string]*runningGroup
 	applied routerConfig // scheduling that is in force
+	tracked trackedFacts
+	sources map[string]bool // tracked by what was configured last
 }
 
 // A runningGroup is a virtual router whose goroutine runs.
@@ -125,7 +130,7 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, running: make(map[string]*runningGroup)}
+	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
 
 	// The host outlives the groups: they need it to resign.
 	hostCtx, stopHost := context.WithCancel(context.WithoutCancel(ctx))
@@ -183,6 +188,7 @@ func (r *router) converse(conn net.Conn) {
 }
 
 func (r *router) answer(request routerRequest) routerReply {
+	r.track(request.Facts)
 	switch {
 	case request.Configure != nil:
 		if err := r.configure(*request.Configure); err != nil {
@@ -194,6 +200,7 @@ func (r *router) answer(request routerRequest) routerReply {
 	case request.Stop:
 		r.stop()
 		r.waitForGroups()
+	case request.Facts != nil:
 	default:
 		return routerReply{Error: "the router does not know this request: director and router differ in version"}
 	}
@@ -220,6 +227,7 @@ func (r *router) configure(wanted routerConfig) error {
 		byName[c.Name] = c
 	}
 	r.stopUnwanted(byName)
+	r.forget(wanted.sources())
 	for _, c := range wanted.Routers {
 		if err := r.apply(c); err != nil {
 			errs = append(errs, fmt.Errorf("vrrp_instance %q: %w", c.Name, withRights(err, "CAP_NET_ADMIN and CAP_NET_RAW")))
@@ -261,11 +269,13 @@ func (r *router) apply(c *vrrp.Config) error {
 		if err := r.host.Configure(c); err != nil {
 			return err
 		}
+		r.tracked.tell(g.group, c)
 		g.group.Configure(c)
 		g.config = c
 		return nil
 	}
 	group := vrrp.NewGroup(c, r.host, r.log, func(vrrp.Transition) {})
+	r.tracked.tell(group, c)
 	if err := r.host.Attach(c, group); err != nil {
 		return err
 	}

@@ -19,13 +19,15 @@ func fullConfig() *vrrp.Config {
 		Source: netip.MustParseAddr("10.0.0.1"), Peers: []netip.Addr{netip.MustParseAddr("10.0.0.2")},
 		Addresses: []vrrp.Address{{Prefix: netip.MustParsePrefix("192.0.2.10/24"), Interface: "eth1", Label: "eth1:web", Excluded: true}},
 		Announce:  vrrp.Announce{Repeat: 3, Delay: time.Second, Refresh: time.Minute},
+		Track:     []vrrp.Tracker{{Source: "script/nginx", Weight: -30, Reverse: true}},
 	}
 }
 
 func TestConfigCrossesTheSocketUnchanged(t *testing.T) {
 	for name, config := range map[string]*vrrp.Config{"every field": fullConfig(), "zero fields": {Name: "a"}} {
 		t.Run(name, func(t *testing.T) {
-			want := routerRequest{Configure: &routerConfig{RTPriority: 50, LockMemory: true, Routers: []*vrrp.Config{config}}}
+			facts := map[string]vrrp.Verdict{"script/nginx": {Fault: "f", State: vrrp.Number, Value: -3, Reason: "r"}, "bfd/x": {}}
+			want := routerRequest{Facts: facts, Configure: &routerConfig{RTPriority: 50, LockMemory: true, Routers: []*vrrp.Config{config}}}
 			b, err := json.Marshal(want)
 			if err != nil {
 				t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // A routerLink is the director's end of the conversation with the router: it starts the router where none is running, adopts one
@@ -22,13 +25,16 @@ type routerLink struct {
 	socket string
 	args   []string // of the router process, after its socket
 	log    *slog.Logger
+	poke   chan struct{} // one slot: there is something in news
 
-	telling sync.Mutex // one configuration is on its way at a time, so that the newest arrives last; taken before mu
+	telling sync.Mutex // one configuration, or set of facts, is on its way at a time, so that the newest arrives last; taken before mu
 
 	mu       sync.Mutex
 	wanted   routerConfig
-	conn     *routerConn // nil while there is no router
-	stopping bool        // Stop was called: a router that ends is not started again, and a new one ended at once
+	facts    trackedFacts    // all that are known
+	news     map[string]bool // sources of those that the router was not told yet
+	conn     *routerConn     // nil while there is no router
+	stopping bool            // Stop was called: a router that ends is not started again, and a new one ended at once
 }
 
 // Waiting times around the router process. A start takes some 20 ms; an orderly stop waits for the kernel to remove addresses.
@@ -39,12 +45,15 @@ const (
 )
 
 func newRouterLink(socket string, args []string, log *slog.Logger) *routerLink {
-	return &routerLink{socket: socket, args: args, log: log}
+	return &routerLink{
+		socket: socket, args: args, log: log, poke: make(chan struct{}, 1), facts: make(trackedFacts), news: make(map[string]bool),
+	}
 }
 
 // Apply tells the router what is wanted, and every later incarnation of it. The error says what the router could not do.
 func (l *routerLink) Apply(wanted routerConfig) error {
 	l.mu.Lock()
+	l.facts.forget(l.wanted.sources(), wanted.sources())
 	l.wanted = wanted
 	conn := l.conn
 	l.mu.Unlock()
@@ -54,14 +63,64 @@ func (l *routerLink) Apply(wanted routerConfig) error {
 	return l.tell(conn)
 }
 
-// tell gives the router behind conn the newest configuration.
+// tell gives the router behind conn the newest configuration, and all facts with it.
 func (l *routerLink) tell(conn *routerConn) error {
 	l.telling.Lock()
 	defer l.telling.Unlock()
 	l.mu.Lock()
-	wanted := l.wanted
+	wanted, facts := l.wanted, maps.Clone(l.facts)
+	clear(l.news)
 	l.mu.Unlock()
-	_, err := conn.ask(routerRequest{Configure: &wanted})
+	_, err := conn.ask(routerRequest{Facts: facts, Configure: &wanted})
+	return err
+}
+
+// Track tells the router, and every later incarnation of it, what source has found; the zero Verdict takes back what was said. It does
+// not wait for the router, and may be called before Connect.
+func (l *routerLink) Track(source string, v vrrp.Verdict) {
+	l.mu.Lock()
+	old, known := l.facts[source]
+	if changed := !known || old != v; changed {
+		l.facts[source], l.news[source] = v, true
+	}
+	l.mu.Unlock()
+	select {
+	case l.poke <- struct{}{}:
+	default:
+	}
+}
+
+// deliver tells the router of facts as they come, until ctx ends. What a router that went away did not hear, the next is told by use.
+func (l *routerLink) deliver(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.poke:
+		}
+		if err := l.tellNews(); err != nil {
+			l.log.Warn("the router process did not take in what is tracked", "error", err)
+		}
+	}
+}
+
+// tellNews gives the router the facts that it does not have. Without a router they wait for one.
+func (l *routerLink) tellNews() error {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.mu.Lock()
+	conn, facts := l.conn, make(trackedFacts, len(l.news))
+	for source := range l.news {
+		facts[source] = l.facts[source]
+	}
+	if conn != nil {
+		clear(l.news)
+	}
+	l.mu.Unlock()
+	if conn == nil || len(facts) == 0 {
+		return nil
+	}
+	_, err := conn.ask(routerRequest{Facts: facts})
 	return err
 }
 
@@ -78,8 +137,18 @@ func (l *routerLink) Connect(ctx context.Context, wanted routerConfig) (adopted 
 	return adopted, l.use(conn)
 }
 
-// Run keeps a router running until ctx ends. It leaves the router as it is: Stop ends it.
+// Run keeps a router running, and up to date with the facts, until ctx ends. It leaves the router as it is: Stop ends it.
 func (l *routerLink) Run(ctx context.Context) error {
+	var delivery sync.WaitGroup
+	ctx, cancel := context.WithCancel(ctx)
+	defer delivery.Wait()
+	defer cancel()
+	delivery.Go(func() { l.deliver(ctx) })
+	return l.keep(ctx)
+}
+
+// keep starts the router again whenever it goes away.
+func (l *routerLink) keep(ctx context.Context) error {
 	var tried time.Time // to bring a router back; one that ends at once is not started in a tight loop
 	for {
 		if conn := l.current(); conn != nil {

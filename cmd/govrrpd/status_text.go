@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -76,6 +77,9 @@ func addressesAndFaults(r vrrp.Status) string {
 	}
 	if more := len(r.VirtualAddresses) - shownAddresses; more > 0 {
 		words = append(words, fmt.Sprintf("and %d more", more))
+	}
+	if slices.ContainsFunc(r.PriorityTerms, func(t vrrp.Term) bool { return t.Amount != 0 }) {
+		words = append(words, "PRIORITY: "+vrrp.Arithmetic(r.BasePriority, r.PriorityTerms, r.Priority))
 	}
 	for _, reason := range r.Reasons {
 		words = append(words, "FAULT: "+reason)

@@ -23,8 +23,9 @@ func exampleStatus(now time.Time) Status {
 		Director: DirectorStatus{RouterID: "lb1", Version: "v1.0", PID: 101, Config: "/etc/govrrpd", LoadedAt: now.Add(-12 * time.Minute), Loads: 1},
 		Router:   RouterStatus{Version: "v1.0", PID: 102},
 		VRRP: []vrrp.Status{
-			{Name: "web", Interface: "eth0", VRID: 51, Role: vrrp.Master, Priority: 150, Master: netip.MustParseAddr("10.0.0.1"),
-				Since: now.Add(-3 * time.Hour), VirtualAddresses: []netip.Prefix{vip}},
+			{Name: "web", Interface: "eth0", VRID: 51, Role: vrrp.Master, Priority: 120, Master: netip.MustParseAddr("10.0.0.1"),
+				Since: now.Add(-3 * time.Hour), VirtualAddresses: []netip.Prefix{vip}, BasePriority: 150, PriorityTerms: []vrrp.Term{
+					{Source: "script/nginx", Weight: -30, State: vrrp.Down, Amount: -30, Reason: "exit status 1"}, {Source: "bfd/peer1", Weight: -10, State: vrrp.Up}}},
 			{Name: "inner", Interface: "eth1", VRID: 52, Role: vrrp.Fault, Priority: 100, Since: now.Add(-50 * time.Hour),
 				VirtualAddresses: []netip.Prefix{vip, vip, vip, vip, vip}, Reasons: []string{"link: eth1 has no carrier"}},
 		},
