@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"golang.org/x/net/ipv4"
-
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
@@ -44,7 +42,7 @@ func (h *Host) Configure(c *vrrp.Config) error {
 		return fmt.Errorf("configure %s: no such virtual router is attached", c.Name)
 	}
 	next := &router{config: c, listener: r.listener, source: r.source, told: r.told}
-	if r.config.Interface == c.Interface && r.config.VRID == c.VRID {
+	if nameOf(r.config) == nameOf(c) && r.config.VRID == c.VRID {
 		next.port = r.port
 	} else {
 		if err := h.place(next); err != nil {
@@ -112,16 +110,17 @@ func (h *Host) resync() error {
 // place finds or makes the port of r and listens there.
 func (h *Host) place(r *router) error {
 	c := r.config
-	p := h.ports[c.Interface]
+	name := nameOf(c)
+	p := h.ports[name]
 	if p == nil {
-		p = newPort(c.Interface)
+		p = newPort(name)
 		if err := h.bind(p); err != nil {
 			return err
 		}
-		h.ports[c.Interface] = p
+		h.ports[name] = p
 	}
 	if _, taken := (*p.listeners.Load())[c.VRID]; taken {
-		return fmt.Errorf("VRID %d is taken by another virtual router on %s", c.VRID, c.Interface)
+		return fmt.Errorf("VRID %d is taken by another %s virtual router on %s", c.VRID, name.family, c.Interface)
 	}
 	r.port = p
 	p.listen(c.VRID, r.listener)
@@ -131,7 +130,7 @@ func (h *Host) place(r *router) error {
 func (h *Host) displace(r *router) { r.port.listen(r.config.VRID, nil) }
 
 func (h *Host) dropUnusedPorts() {
-	maps.DeleteFunc(h.ports, func(_ string, p *port) bool {
+	maps.DeleteFunc(h.ports, func(_ portName, p *port) bool {
 		if len(*p.listeners.Load()) > 0 {
 			return false
 		}
@@ -153,7 +152,7 @@ func (h *Host) bind(p *port) error {
 	return err
 }
 
-func (h *Host) startReader(p *port, conn *ipv4.RawConn) {
+func (h *Host) startReader(p *port, conn conn) {
 	if ctx := h.started; ctx != nil {
 		h.workers.Go(func() { p.read(ctx, conn) })
 	}
@@ -227,7 +226,7 @@ func (h *Host) virtual() map[netip.Addr]bool {
 func (h *Host) sources(p *port) []netip.Addr {
 	var out []netip.Addr
 	for _, r := range h.attached() {
-		if r.port == p && r.source.Is4() {
+		if r.port == p && vrrp.FamilyOf(r.source) == p.family {
 			out = append(out, r.source)
 		}
 	}

@@ -150,6 +150,10 @@ func (f *facts) judge(c *vrrp.Config) verdict {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	v := verdict{link: f.table.linkFault(c.Interface)}
+	if c.Family() == vrrp.IPv6 {
+		v.primary, v.source = f.table.judge6(c, f.virtual)
+		return v
+	}
 	if l, ok := f.table.byName(c.Interface); ok {
 		v.primary = f.table.primary(l.index, f.virtual)
 	}

@@ -1,5 +1,5 @@
-// Package kernel is what Linux must do for VRRP over IPv4: it sends and hears adverts, makes virtual addresses present and absent, announces
-// them by gratuitous ARP, and tells the routers what becomes of their interfaces.
+// Package kernel is what Linux must do for VRRP: it sends and hears adverts, makes virtual addresses present and absent, announces
+// them by gratuitous ARP and neighbour advertisements, and tells the routers what becomes of their interfaces.
 //
 //	           Attach, Configure, Detach
 //	                      │
@@ -30,10 +30,10 @@ import (
 type Listener interface {
 	// Receive hands over an advert for the router's VRID that arrived on its interface. It reports whether there was room.
 	Receive(a vrrp.Advert) bool
-	// Track gives the newest verdict of source: "link" (the interface exists, is up and has a carrier) or "source" (it has an IPv4
+	// Track gives the newest verdict of source: "link" (the interface exists, is up and has a carrier) or "source" (it has an
 	// address to send from).
 	Track(source string, v vrrp.Verdict)
-	// SetSource gives the primary IPv4 address of the interface; the zero Addr when it has none.
+	// SetSource gives the address of the interface that adverts come from, of the router's family; the zero Addr when it has none.
 	SetSource(a netip.Addr)
 }
 
@@ -59,7 +59,7 @@ type Host struct {
 
 	admin sync.Mutex // held while sockets open and close; taken before the others, never on the advert path
 	// guarded by admin:
-	ports   map[string]*port
+	ports   map[portName]*port
 	started context.Context // of Run; nil while it does not run
 	unbound bool            // a port has no socket though its interface exists
 	stale   bool            // notices were lost and nothing was read since
@@ -87,7 +87,7 @@ func NewHost(log *slog.Logger) *Host {
 		repair:      make(chan struct{}, 1),
 		eventBuffer: eventBuffer,
 		rereadEvery: rereadEvery,
-		ports:       map[string]*port{},
+		ports:       map[portName]*port{},
 		routers:     map[string]*router{},
 		announcers:  map[string]*announcer{},
 	}

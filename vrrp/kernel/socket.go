@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 
 	"github.com/govrrpd/govrrpd/vrrp"
@@ -34,13 +35,36 @@ const (
 	readErrorPause = 10 * time.Millisecond
 )
 
-// A port is the socket of one interface, shared by all virtual routers there. It survives the interface: while that does not exist,
-// there is no socket, and counters go on when it is back.
+// A conn is the open socket of a port.
+type conn interface {
+	ReadBatch(ms []ipv4.Message, flags int) (int, error)
+	SetBPF(filter []bpf.RawInstruction) error
+	SetReadDeadline(t time.Time) error
+	Close() error
+}
+
+var (
+	_ conn = (*ipv4.RawConn)(nil)
+	_ conn = (*ipv6.PacketConn)(nil) // its Message is that of ipv4
+)
+
+// A portName is what a port is known by: there is one for each interface and family.
+type portName struct {
+	ifname string
+	family vrrp.Family
+}
+
+// nameOf returns the name of the port that c sends through.
+func nameOf(c *vrrp.Config) portName { return portName{c.Interface, c.Family()} }
+
+// A port is the socket of one interface and family, shared by all virtual routers there. It survives the interface: while that does not
+// exist, there is no socket, and counters go on when it is back.
 //
 // One socket hears multicast and unicast alike, so that an advert of the kind that a router is not configured for reaches that router
 // and is counted there.
 type port struct {
-	name string // of the interface
+	name   string // of the interface
+	family vrrp.Family
 
 	received, sent, sendErrors, readErrors atomic.Uint64
 	drops                                  vrrp.Drops
@@ -48,17 +72,18 @@ type port struct {
 
 	mu sync.Mutex
 	// guarded by mu:
-	conn     *ipv4.RawConn // nil while there is no socket
+	conn     conn // nil while there is no socket
 	raw      syscall.RawConn
 	index    int // of the interface that conn is bound to; 0 for none
 	id       uint16
 	buf      []byte
+	path     path         // IPv6: of the last advert
 	sources  []netip.Addr // unicast destinations that the filter passes
 	overflow uint64       // of sockets before conn
 }
 
-func newPort(name string) *port {
-	p := &port{name: name}
+func newPort(n portName) *port {
+	p := &port{name: n.ifname, family: n.family}
 	p.listeners.Store(&map[uint8]Listener{})
 	return p
 }
@@ -76,7 +101,7 @@ func (p *port) listen(vrid uint8, l Listener) {
 }
 
 // reopen binds the port to the interface with that index, 0 for none, and returns the new connection if there is one.
-func (p *port) reopen(index int) (*ipv4.RawConn, error) {
+func (p *port) reopen(index int) (conn, error) {
 	p.close()
 	if index == 0 {
 		return nil, nil
@@ -84,9 +109,13 @@ func (p *port) reopen(index int) (*ipv4.RawConn, error) {
 	p.mu.Lock()
 	sources := p.sources
 	p.mu.Unlock()
-	conn, raw, err := openRaw(&net.Interface{Name: p.name, Index: index}, sources)
+	open := openRaw
+	if p.family == vrrp.IPv6 {
+		open = openRaw6
+	}
+	conn, raw, err := open(&net.Interface{Name: p.name, Index: index}, sources)
 	if err != nil {
-		return nil, fmt.Errorf("open a VRRP socket on %s: %w", p.name, err)
+		return nil, fmt.Errorf("open an %s VRRP socket on %s: %w", p.family, p.name, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +143,7 @@ func (p *port) bound() int {
 }
 
 // connection returns the socket; nil when there is none.
-func (p *port) connection() *ipv4.RawConn {
+func (p *port) connection() conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.conn
@@ -131,7 +160,10 @@ func (p *port) admit(sources []netip.Addr) error {
 	if p.conn == nil {
 		return nil
 	}
-	return setFilter(p.conn, sources)
+	if p.family == vrrp.IPv6 {
+		return setFilter(p.conn, filter6(sources))
+	}
+	return setFilter(p.conn, filter(sources))
 }
 
 // overflows returns how many packets the kernel dropped because the receive queue was full.
@@ -146,8 +178,8 @@ func (p *port) overflows() uint64 {
 
 // openRaw returns a socket that sends and hears adverts on one interface. Until it is bound it could hear those of all interfaces,
 // so what came meanwhile is thrown away.
-func openRaw(ifi *net.Interface, sources []netip.Addr) (*ipv4.RawConn, syscall.RawConn, error) {
-	control := func(_, _ string, raw syscall.RawConn) error { return prepare(raw, ifi.Name) }
+func openRaw(ifi *net.Interface, sources []netip.Addr) (conn, syscall.RawConn, error) {
+	control := func(_, _ string, raw syscall.RawConn) error { return prepare(raw, ifi.Name, options4) }
 	lc := net.ListenConfig{Control: control}
 	c, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", vrrp.Protocol), "0.0.0.0")
 	if err != nil {
@@ -161,17 +193,20 @@ func openRaw(ifi *net.Interface, sources []netip.Addr) (*ipv4.RawConn, syscall.R
 	return conn, raw, nil
 }
 
+// A socketOption is one whose value is a number.
+type socketOption struct{ level, option, value int }
+
+var options4 = []socketOption{{unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0}}
+
 // prepare sets what must hold before the first packet is heard.
-func prepare(raw syscall.RawConn, ifname string) error {
+func prepare(raw syscall.RawConn, ifname string, options []socketOption) error {
 	var opts error
 	err := raw.Control(func(f uintptr) {
 		fd := int(f)
-		set := func(level, option, value int) {
-			opts = errors.Join(opts, os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, option, value)))
-		}
 		opts = os.NewSyscallError("bind to device", unix.BindToDevice(fd, ifname))
-		set(unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)
-		set(unix.SOL_SOCKET, unix.SO_PRIORITY, priorityControl)
+		for _, o := range append(options, socketOption{unix.SOL_SOCKET, unix.SO_PRIORITY, priorityControl}) {
+			opts = errors.Join(opts, os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, o.level, o.option, o.value)))
+		}
 		setReceiveBuffer(fd, receiveBuffer)
 	})
 	return errors.Join(err, opts)
@@ -187,7 +222,7 @@ func wrap(c net.PacketConn, ifi *net.Interface, sources []netip.Addr) (*ipv4.Raw
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := setFilter(conn, sources); err != nil {
+	if err := setFilter(conn, filter(sources)); err != nil {
 		return nil, nil, err
 	}
 	if err := discard(raw); err != nil {
@@ -200,12 +235,12 @@ func wrap(c net.PacketConn, ifi *net.Interface, sources []netip.Addr) (*ipv4.Raw
 	return conn, raw, err
 }
 
-func setFilter(conn *ipv4.RawConn, sources []netip.Addr) error {
-	prog, err := bpf.Assemble(filter(sources))
+func setFilter(c conn, program []bpf.Instruction) error {
+	prog, err := bpf.Assemble(program)
 	if err != nil {
 		return err
 	}
-	return conn.SetBPF(prog)
+	return c.SetBPF(prog)
 }
 
 // discard reads what is queued.
@@ -243,13 +278,16 @@ func (p *port) send(src, dst netip.Addr, packet vrrp.Packet) error {
 }
 
 func (p *port) write(src, dst netip.Addr, packet vrrp.Packet) error {
-	if !src.Is4() {
+	if vrrp.FamilyOf(src) != p.family {
 		return errNoSource
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.raw == nil {
 		return errNoInterface
+	}
+	if p.family == vrrp.IPv6 {
+		return p.write6(src, dst, packet)
 	}
 	if p.id++; p.id == 0 {
 		p.id = 1 // the kernel would choose one for 0
@@ -263,12 +301,16 @@ func (p *port) write(src, dst netip.Addr, packet vrrp.Packet) error {
 	return errors.Join(err, os.NewSyscallError("sendto", sendErr))
 }
 
-var errNoSource = errors.New("interface has no IPv4 address to send from")
+var errNoSource = errors.New("interface has no address to send from")
 
 // read hands packets to the listeners until conn is closed or its read deadline passes.
-func (p *port) read(ctx context.Context, conn *ipv4.RawConn) {
+func (p *port) read(ctx context.Context, conn conn) {
 	batch := make([]ipv4.Message, readBatch)
 	for i := range batch {
+		if p.family == vrrp.IPv6 {
+			batch[i] = ipv4.Message{Buffers: [][]byte{make([]byte, readSize6)}, OOB: make([]byte, controlSize)}
+			continue
+		}
 		batch[i].Buffers = [][]byte{make([]byte, readSize)}
 	}
 	for {
@@ -282,7 +324,7 @@ func (p *port) read(ctx context.Context, conn *ipv4.RawConn) {
 			continue
 		}
 		for _, m := range batch[:n] {
-			p.receive(m.Buffers[0][:m.N])
+			p.receive(m)
 		}
 	}
 }
@@ -297,10 +339,10 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// receive gives one packet, with its IP header, to the router it is for, or counts why not. A full queue is counted by the router.
-func (p *port) receive(b []byte) {
+// receive gives one packet to the router it is for, or counts why not. A full queue is counted by the router.
+func (p *port) receive(m ipv4.Message) {
 	p.received.Add(1)
-	h, payload, ok := parseIPv4(b)
+	h, payload, ok := p.split(m)
 	if !ok {
 		p.drops.Count(vrrp.DropIPHeader)
 		return
@@ -316,6 +358,16 @@ func (p *port) receive(b []byte) {
 		return
 	}
 	l.Receive(vrrp.Advert{From: h.src, To: h.dst, TTL: h.ttl, Packet: packet})
+}
+
+// split returns what the IP header says, and the VRRP message. Of IPv6 the kernel delivers the message alone.
+func (p *port) split(m ipv4.Message) (ipHeader, []byte, bool) {
+	b := m.Buffers[0][:m.N]
+	if p.family == vrrp.IPv6 {
+		h, ok := parseIPv6(m)
+		return h, b, ok
+	}
+	return parseIPv4(b)
 }
 
 // reasonOf returns the Reason that ParsePacket gave.

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // Status is a snapshot of a Host.
@@ -23,8 +25,10 @@ type Interface struct {
 	Carrier bool       `json:"carrier"`
 	MAC     string     `json:"mac"`
 	MTU     int        `json:"mtu"`              // bytes
-	Primary netip.Addr `json:"primary,omitzero"` // source of adverts unless another is configured
-	Fault   string     `json:"fault,omitempty"`  // why adverts cannot pass; empty when they can
+	Primary netip.Addr `json:"primary,omitzero"` // source of IPv4 adverts unless another is configured
+	// LinkLocal is the source of IPv6 adverts unless another is configured; it may be tentative.
+	LinkLocal netip.Addr `json:"link_local,omitzero"`
+	Fault     string     `json:"fault,omitempty"` // why adverts cannot pass; empty when they can
 
 	Received   uint64            `json:"received"`    // packets of protocol 112 that were addressed to us
 	Dropped    map[string]uint64 `json:"dropped"`     // of those, what no router could be blamed for, by vrrp.Reason
@@ -47,7 +51,7 @@ func (h *Host) Status() Status {
 	h.mu.RUnlock()
 	names := map[string]bool{}
 	for name := range ports {
-		names[name] = true
+		names[name.ifname] = true
 	}
 	for name := range announcers {
 		names[name] = true
@@ -55,21 +59,35 @@ func (h *Host) Status() Status {
 	s := Status{Restored: h.ledger.restored.Load(), Resyncs: resyncs}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		i := h.facts.describe(name)
-		i.fill(ports[name], announcers[name])
+		i.fill(ports[portName{name, vrrp.IPv4}], announcers[name])
+		i.fill(ports[portName{name, vrrp.IPv6}], nil)
 		s.Interfaces = append(s.Interfaces, i)
 	}
 	return s
 }
 
-// fill adds the counters of p and a, which may be nil.
+// fill adds the counters of p and a, which may be nil. An interface has a port for each family.
 func (i *Interface) fill(p *port, a *announcer) {
 	if p != nil {
-		i.Received, i.ReadErrors = p.received.Load(), p.readErrors.Load()
-		i.Sent, i.SendErrors = p.sent.Load(), p.sendErrors.Load()
-		i.Overflows, i.Dropped = p.overflows(), p.drops.Snapshot()
+		i.Received += p.received.Load()
+		i.ReadErrors += p.readErrors.Load()
+		i.Sent += p.sent.Load()
+		i.SendErrors += p.sendErrors.Load()
+		i.Overflows += p.overflows()
+		i.addDrops(p.drops.Snapshot())
 	}
 	if a != nil {
 		i.Announced, i.AnnounceErrors = a.sent.Load(), a.failed.Load()
+	}
+}
+
+// addDrops adds the drops of one more port.
+func (i *Interface) addDrops(more map[string]uint64) {
+	if i.Dropped == nil {
+		i.Dropped = make(map[string]uint64, len(more))
+	}
+	for reason, n := range more {
+		i.Dropped[reason] += n
 	}
 }
 
@@ -82,6 +100,7 @@ func (f *facts) describe(name string) Interface {
 		i.Index, i.Up, i.Carrier, i.MTU = l.index, l.up(), l.carrier(), l.mtu
 		i.MAC = net.HardwareAddr(l.mac[:]).String()
 		i.Primary = f.table.primary(l.index, f.virtual)
+		i.LinkLocal, _ = f.table.source6(l.index, f.virtual, true)
 	}
 	return i
 }

@@ -100,7 +100,12 @@ func (l *lan) inject(to net.HardwareAddr, packets ...[]byte) {
 	must(l.t, err)
 	for _, p := range packets {
 		frame := append(slices.Clone(to), link.Attrs().HardwareAddr...)
-		_, err := f.Write(append(append(frame, 0x08, 0x00), p...))
+		if p[0]>>4 == 6 {
+			frame = append(frame, 0x86, 0xdd)
+		} else {
+			frame = append(frame, 0x08, 0x00)
+		}
+		_, err := f.Write(append(frame, p...))
 		must(l.t, err)
 	}
 }
