@@ -53,7 +53,8 @@ type Global struct {
 }
 
 // Load reads files, and folders with all *.hcl in them, as one configuration. vars gives values to variable blocks by their
-// names. The Config is nil when the diagnostics have errors; they come sorted by place, and Write prints them.
+// names. The Config is nil when the diagnostics have errors; otherwise they
+// are warnings. They come sorted by place, and Write prints them.
 func Load(paths []string, vars map[string]string) (*Config, hcl.Diagnostics) {
 	src := readFiles(paths)
 	src.parse()
@@ -62,11 +63,12 @@ func Load(paths []string, vars map[string]string) (*Config, hcl.Diagnostics) {
 	}
 	d := &decoder{src: src}
 	c := d.config(vars)
-	if diags := src.report(d.diags); diags.HasErrors() {
+	diags := src.report(d.diags)
+	if diags.HasErrors() {
 		return nil, diags
 	}
 	c.Files = src.names
-	return c, nil
+	return c, diags
 }
 
 // rawConfig is the top level of all files together.

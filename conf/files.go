@@ -99,6 +99,9 @@ func (s *source) addFile(path string) {
 	}
 }
 
+// errNotAFile is for folders, pipes and devices.
+var errNotAFile = errors.New("it is no regular file")
+
 var errTooLong = errors.New("file too long")
 
 func readAtMost(path string, limit int) ([]byte, error) {

@@ -109,7 +109,7 @@ func (s *source) blocks(name string) hclsyntax.Blocks {
 func rawBlocks() map[string]any {
 	return map[string]any{
 		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{},
-		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "garp": rawAnnounce{},
+		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "garp": rawAnnounce{},
 		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{},
 		"check": rawCheck{},
 	}
@@ -156,6 +156,7 @@ func translations() map[string]string {
 		"vrid":                    "write virtual_router_id",
 		"advert_int":              `write advert_interval = "1s"`,
 		"nopreempt":               "write preempt = false",
+		"auth_hmac":               `write hmac { active_key = 1 … }`,
 		"auth_type":               `write type = "pass" in authentication { }`,
 		"auth_pass":               "write password = … in authentication { }",
 		"unicast_peer":            `write unicast { peers = ["10.0.0.2"] }`,
@@ -194,7 +195,7 @@ func translations() map[string]string {
 // later are the keywords that users know from the project's plan and this version does not have.
 func later() map[string]bool {
 	out := map[string]bool{}
-	for _, name := range strings.Fields("preempt_delay accept hmac vmac track route rule notify vrrp_sync_group track_script track_file " +
+	for _, name := range strings.Fields("preempt_delay accept vmac track route rule notify vrrp_sync_group track_script track_file " +
 		"track_process sync_daemon http addresses fwmark quorum locals") {
 		out[name] = true
 	}

@@ -27,6 +27,13 @@ func (d *decoder) problem(at hcl.Range, message, hint string) {
 	d.diags = append(d.diags, newProblem(at, message, hint))
 }
 
+// warn reports what works and is not wise.
+func (d *decoder) warn(at hcl.Range, message, hint string) {
+	warning := newProblem(at, message, hint)
+	warning.Severity = hcl.DiagWarning
+	d.diags = append(d.diags, warning)
+}
+
 // place is how a message names another place.
 func place(r hcl.Range) string { return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line) }
 

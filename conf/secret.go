@@ -14,9 +14,9 @@ import (
 const blot = `"***"`
 
 var (
-	secretName = regexp.MustCompile(`(?i)pass|secret|token|credential`)
+	secretName = regexp.MustCompile(`(?i)pass|secret|token|credential|^hex$`)
 	// secretLine finds secrets in a file that does not parse, where a syntax tree would miss them.
-	secretLine = regexp.MustCompile(`(?i)(?:pass|secret|token|credential)[\w-]*"?\s*[=:]\s*`)
+	secretLine = regexp.MustCompile(`(?i)(?:pass|secret|token|credential|\bhex\b)[\w-]*"?\s*[=:]\s*`)
 	// defaultLine does so for a variable whose name is on another line.
 	defaultLine = regexp.MustCompile(`\bdefault\s*=\s*`)
 )

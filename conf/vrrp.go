@@ -31,6 +31,7 @@ type rawRouter struct {
 	Address    []rawAddress       `hcl:"virtual_address,block"`
 	Unicast    *rawUnicast        `hcl:"unicast,block"`
 	Auth       *rawAuthentication `hcl:"authentication,block"`
+	HMAC       *rawHMAC           `hcl:"hmac,block"`
 	Announce   *rawAnnounce       `hcl:"garp,block"`
 }
 
@@ -91,6 +92,7 @@ func (d *decoder) router(raw *rawRouter) *router {
 	d.routerAddresses(r)
 	d.routerPath(r)
 	d.routerAuth(r)
+	d.routerHMAC(r)
 	d.routerAnnounce(r)
 	r.sound = len(d.diags) == before
 	d.validate(r)

@@ -19,7 +19,17 @@ type Advert struct {
 // Admit makes the checks of RFC 9568 section 7.1 and RFC 3768 section 7.1 that need the router's configuration, and those of unicast
 // operation, which no RFC has. Source is where our own adverts come from; the zero Addr when that is not known. The error is
 // a Reason. The caller has found c by the receiving interface and the VRID.
+//
+// It does not look at what a signature protects: a router does so between the checks of the path and those of the content.
 func Admit(c *Config, source netip.Addr, a Advert) error {
+	if err := admitPath(c, source, a); err != nil {
+		return err
+	}
+	return admitContent(c, a)
+}
+
+// admitPath checks where an advert comes from, and what needs no trust.
+func admitPath(c *Config, source netip.Addr, a Advert) error {
 	switch {
 	case a.To.IsMulticast() && a.TTL != TTL: // a unicast peer may be some hops away
 		return DropTTL
@@ -37,7 +47,14 @@ func Admit(c *Config, source netip.Addr, a Advert) error {
 		return DropUnicast
 	case c.Unicast() && !slices.Contains(c.Peers, a.From):
 		return DropPeer
+	case a.Packet.Trailer != nil && c.HMAC == nil:
+		return DropHMAC
 	}
+	return nil
+}
+
+// admitContent checks what an advert says.
+func admitContent(c *Config, a Advert) error {
 	if c.Version == V2 {
 		return admitV2(c, a.Packet)
 	}

@@ -69,6 +69,7 @@ type Config struct {
 
 	Checksum Form         // V3 over IPv4 only: FormAuto, FormPseudoHeader or FormMessage
 	Password string       // V2 only: simple password, 1 to 8 bytes; empty for none
+	HMAC     *HMAC        // signed adverts; nil for none
 	Source   netip.Addr   // source of adverts; the zero Addr means the primary address of Interface
 	Peers    []netip.Addr // unicast peers; empty for multicast
 
@@ -143,10 +144,7 @@ func (c *Config) Validate() error {
 	if err := c.validateEnds(); err != nil {
 		errs = append(errs, err)
 	}
-	if err := c.validateTrack(); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.validateTrack(), c.validateHMAC())...)
 }
 
 // validateEnds checks where adverts come from and go to.

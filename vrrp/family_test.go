@@ -3,6 +3,7 @@ package vrrp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -74,7 +75,7 @@ func TestParsePacketRefusesOverIPv6(t *testing.T) {
 		{"cut in the header (R-7.1-03)", good[:7], vectorSource6, Group6, DropLength},
 		{"one address more than counted", append(wire(t, v3IPv6), make([]byte, 16)...), vectorSource6, Group6, DropLength},
 		{"two bytes too long: no frame of IPv6 is padded", append(wire(t, v3IPv6), 0, 0), vectorSource6, Group6, DropLength},
-		{"trailer of keepalived 2.4", append(wire(t, v3IPv6), make([]byte, 28)...), vectorSource6, Group6, DropHMAC},
+		{"HMAC trailer that the checksum does not cover", append(wire(t, v3IPv6), slices.Repeat([]byte{1}, 28)...), vectorSource6, Group6, DropChecksum},
 		{"no address (R-5.2.5-01)", change(func(p *Packet) { p.Addresses = nil }), vectorSource6, Group6, DropCount},
 		{"interval 0 (R-7.1-07)", change(func(p *Packet) { p.Interval = 0 }), vectorSource6, Group6, DropIntervalZero},
 		{"source of IPv4", good, vectorSource, Group6, DropFamily},

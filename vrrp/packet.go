@@ -3,6 +3,7 @@ package vrrp
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -39,6 +40,9 @@ type Packet struct {
 	Form      Form          // parsed: the form that matched; sent: the form to use, FormAuto meaning FormPseudoHeader. V2: FormMessage. IPv6 has one
 	AuthType  uint8         // V2 only
 	Password  [8]byte       // V2 only: the authentication data, whatever AuthType
+
+	Trailer []byte // the HMAC trailer; nil for none
+	Message []byte // parsed, with a trailer only: the message before it as it came, which the trailer signs
 }
 
 // NewPacket returns the advert of c with the given priority. The caller sets Form when it has learned what a peer uses.
@@ -74,16 +78,19 @@ func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
 	if f == 0 || FamilyOf(src) != f {
 		return Packet{}, DropFamily
 	}
-	msg, err := message(b, f)
+	msg, trailer, err := message(b, f)
 	if err != nil {
 		return Packet{}, err
 	}
-	form, ok := matchForm(msg, src, dst)
+	form, ok := matchForm(summed(msg, trailer, f), src, dst)
 	if !ok {
 		return Packet{}, DropChecksum
 	}
 	p := decode(msg, f)
 	p.Form = form
+	if trailer != nil {
+		p.Message, p.Trailer = slices.Clone(msg), slices.Clone(trailer)
+	}
 	switch {
 	case len(p.Addresses) == 0:
 		return Packet{}, DropCount
@@ -93,28 +100,36 @@ func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
 	return p, nil
 }
 
-// message checks version, type and length, and returns b without the padding of a short Ethernet frame. No frame with an IPv6 address in
+// summed returns what the checksum covers: over IPv6, where the kernel computes it, the HMAC trailer too. Trailer follows msg in memory.
+func summed(msg, trailer []byte, f Family) []byte {
+	if f == IPv6 {
+		return msg[:len(msg)+len(trailer)]
+	}
+	return msg
+}
+
+// message checks version, type and length, and returns b without the padding of a short Ethernet frame, and the HMAC trailer. No frame with an IPv6 address in
 // the message is that short, and version 2 knows IPv4 only.
-func message(b []byte, f Family) ([]byte, error) {
+func message(b []byte, f Family) (msg, trailer []byte, err error) {
 	if len(b) < headerLen {
-		return nil, DropLength
+		return nil, nil, DropLength
 	}
 	if v := Version(b[0] >> 4); v != V3 && (v != V2 || f != IPv4) {
-		return nil, DropVersion
+		return nil, nil, DropVersion
 	}
 	if b[0]&0xf != typeAdvert {
-		return nil, DropType
+		return nil, nil, DropType
 	}
 	want := messageLen(Version(b[0]>>4), f, int(b[3]))
 	switch extra := len(b) - want; {
 	case extra == 0:
-		return b, nil
+		return b, nil, nil
 	case extra == hmacLen:
-		return nil, DropHMAC
+		return b[:want], b[want:], nil
 	case extra > 0 && f == IPv4 && padded(len(b), extra):
-		return b[:want], nil
+		return b[:want], nil, nil
 	}
-	return nil, DropLength
+	return nil, nil, DropLength
 }
 
 // padded reports whether the last extra bytes of a message of n can be what a sender adds to fill an Ethernet frame and wrongly
@@ -153,7 +168,7 @@ func decode(msg []byte, f Family) Packet {
 
 // Marshal returns the message to send from src to dst, both of the family of p's addresses, without an IP header.
 func (p Packet) Marshal(src, dst netip.Addr) []byte {
-	return p.Append(make([]byte, 0, messageLen(p.Version, FamilyOf(dst), len(p.Addresses))), src, dst)
+	return p.Append(make([]byte, 0, messageLen(p.Version, FamilyOf(dst), len(p.Addresses))+len(p.Trailer)), src, dst)
 }
 
 // Append appends the message to send from src to dst to b, as Marshal makes it. It allocates nothing when b has the room.
@@ -173,8 +188,10 @@ func (p Packet) Append(b []byte, src, dst netip.Addr) []byte {
 	if p.Version == V2 {
 		b = append(b, p.Password[:]...)
 	}
-	msg := b[start:]
-	binary.BigEndian.PutUint16(msg[6:], ^fold(sum(msg)+p.pseudo(len(msg), src, dst)))
+	end := len(b)
+	b = append(b, p.Trailer...)
+	msg := summed(b[start:end], p.Trailer, f)
+	binary.BigEndian.PutUint16(b[start+checksumOffset:], ^fold(sum(msg)+p.pseudo(len(msg), src, dst)))
 	return b
 }
 

@@ -132,8 +132,9 @@ func TestParsePacketRefuses(t *testing.T) {
 			return fixed(t, "2133c801 00010000 c0000264", FormMessage, none)
 		}, DropLength},
 		{"one address more than counted", raw(v3Message + "c0000265"), DropLength},
-		{"HMAC trailer, version 3", raw(v3Trailer), DropHMAC},
-		{"HMAC trailer, version 2", raw(v2Trailer), DropHMAC},
+		{"one byte less than a HMAC trailer", raw(v3Trailer[:len(v3Trailer)-2]), DropLength},
+		{"one byte more than a HMAC trailer", raw(v2Trailer + "00"), DropLength},
+		{"checksum before a HMAC trailer", raw(strings.Replace(v3Trailer, "4402", "4403", 1)), DropChecksum},
 		{"checksum (R-7.1-04)", raw("3133c801 00644403 c0000264"), DropChecksum},
 		{"checksum, version 2 (R-7.1-04)", raw("2133c801 00015466 c0000264 0000000000000000"), DropChecksum},
 		{"version 2 with a pseudo-header", func(t *testing.T) []byte { return fixed(t, v2Plain, FormPseudoHeader, none) }, DropChecksum},

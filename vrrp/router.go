@@ -46,6 +46,8 @@ type router struct {
 	faults  []string  // those, those of the trackers, and our own; not changed in place
 	ended   []string  // faults before they were last judged
 	speech
+	seal seal             // any goroutine reads its memory
+	wall func() time.Time // what adverts are signed with: now, but in the simulation
 
 	// Deadlines; the zero Time is none.
 	deadline   time.Time // of the protocol: what Arm set and Disarm cleared
@@ -80,7 +82,8 @@ type occasion struct {
 func newRouter(c *Config, h Host, f *followUp, log *slog.Logger, notify func(Transition), now func() time.Time) *router {
 	r := &router{host: h, follow: f, log: log, notify: notify, now: now, config: c, state: NewState(c), since: now(), retryPause: retryPauseMin}
 	r.weighed = &Weighing{Base: c.Priority, Priority: c.Priority}
-	r.speech = newSpeech(c)
+	r.speech, r.wall = newSpeech(c), now
+	r.seal.configure(c)
 	r.publish()
 	return r
 }
@@ -117,6 +120,7 @@ func (r *router) reconfigure(c *Config) {
 	old := r.config
 	r.config = c
 	r.speech.reconfigure(c)
+	r.seal.configure(c)
 	if c.Version == V2 || r.state.Role != Backup { // nobody taught us another interval
 		r.state.MasterInterval = c.AdvertInterval
 	}
@@ -215,10 +219,20 @@ func (r *router) receive(a Advert) {
 }
 
 func (r *router) admit(a Advert) error {
-	if r.state.Role == Init || r.state.Role == Fault {
+	running := r.state.Role != Init && r.state.Role != Fault
+	if !running && r.config.HMAC == nil {
 		return DropNotRunning
 	}
-	return Admit(r.config, r.state.Source, a)
+	if err := admitPath(r.config, r.state.Source, a); err != nil {
+		return err
+	}
+	if err := r.authenticate(a); err != nil {
+		return err
+	}
+	if !running { // but what was recorded now is worth nothing later
+		return DropNotRunning
+	}
+	return admitContent(r.config, a)
 }
 
 // expire serves the deadline of the protocol when it is over.

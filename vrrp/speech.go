@@ -52,10 +52,10 @@ func (r *router) advertise(priority uint8) {
 		r.counts.unsent.Add(1)
 		return
 	}
-	sent := false
+	sent, signed := false, r.signed(priority)
 	for _, to := range r.destinations {
-		p := r.packet
-		p.Priority, p.Form = priority, r.form(to)
+		p := signed
+		p.Form = r.form(to)
 		if err := r.host.Send(r.config, to, p); err != nil {
 			r.complainSend(to, err)
 			continue

@@ -27,6 +27,8 @@ type Status struct {
 	AdvertInterval   Duration       `json:"advert_interval"`
 	MasterInterval   Duration       `json:"master_interval"` // what the router goes by as backup
 
+	HMAC *HMACStatus `json:"hmac,omitempty"` // nil without
+
 	AdvertsSent     uint64            `json:"adverts_sent"`     // one for each time, to however many peers
 	AdvertsReceived uint64            `json:"adverts_received"` // admitted
 	AdvertsUnsent   uint64            `json:"adverts_unsent"`   // due while there was no source address
@@ -72,6 +74,7 @@ func (m *maximum) note(d time.Duration) {
 // published is what others see of a router besides the counters. It is made anew when something in it changes.
 type published struct {
 	status atomic.Pointer[Status]
+	hmac   atomic.Pointer[HMAC]
 	seen   visible // what status was made of; owned by the router's goroutine
 }
 
@@ -96,6 +99,7 @@ func (r *router) publish() {
 		return
 	}
 	r.published.seen = now
+	r.published.hmac.Store(r.config.HMAC)
 	r.published.status.Store(now.status())
 }
 
@@ -130,6 +134,7 @@ func (v visible) status() *Status {
 func (r *router) snapshot() Status {
 	s := *r.published.status.Load()
 	c := &r.counts
+	s.HMAC = r.seal.status(r.published.hmac.Load())
 	s.AdvertsSent = c.sent.Load()
 	s.AdvertsReceived = c.received.Load()
 	s.AdvertsUnsent = c.unsent.Load()

@@ -1,0 +1,105 @@
+package vrrp
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// A Memory is what a router with HMAC must not forget when its process ends, or adverts that were recorded before would be good once more. The
+// names in JSON are those of the state file.
+type Memory struct {
+	Sent  uint64                `json:"sent,omitempty"`  // sequence of our newest advert
+	Marks map[netip.Addr]uint64 `json:"marks,omitempty"` // newest sequence of each sender
+}
+
+// Memory returns what is to be kept. It never blocks for long and may be called from any goroutine.
+func (g *Group) Memory() Memory { return g.router.seal.memory() }
+
+// Recall gives back what an earlier process kept. Of both memories the newer sequences count. It may be called from any goroutine.
+func (g *Group) Recall(m Memory) { g.router.seal.recall(m) }
+
+func (s *seal) memory() Memory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := Memory{Sent: uint64(s.last)}
+	for from, mark := range s.marks {
+		if m.Marks == nil {
+			m.Marks = make(map[netip.Addr]uint64, len(s.marks))
+		}
+		m.Marks[from] = uint64(mark.sequence)
+	}
+	return m
+}
+
+func (s *seal) recall(m Memory) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if kept := sequence(m.Sent); m.Sent != 0 && (s.last == 0 || kept.after(s.last)) {
+		s.last = kept
+	}
+	for from, kept := range m.Marks {
+		known, ok := s.marks[from]
+		if ok && !sequence(kept).after(known.sequence) || !ok && len(s.marks) >= maxSenders {
+			continue
+		}
+		if s.marks == nil {
+			s.marks = make(map[netip.Addr]mark)
+		}
+		s.marks[from] = mark{sequence: sequence(kept)}
+	}
+}
+
+// Equal reports whether m and o say the same.
+func (m Memory) Equal(o Memory) bool { return m.Sent == o.Sent && maps.Equal(m.Marks, o.Marks) }
+
+// Ahead returns m as it is to be written for a process that may end before the next writing: with so much more sent as can be sent by then.
+// A clock that was put back meanwhile does not make us send what is old to others.
+func (m Memory) Ahead(d time.Duration) Memory {
+	if m.Sent != 0 {
+		m.Sent += uint64(d/time.Second) << 32
+	}
+	return m
+}
+
+// HMACStatus is how a router with HMAC stands. It shows no key.
+type HMACStatus struct {
+	Mode       string       `json:"mode"`
+	AntiReplay string       `json:"anti_replay"`
+	TimeWindow Duration     `json:"time_window"` // 0 for monotonic
+	ActiveKey  uint8        `json:"active_key"`
+	Keys       []uint8      `json:"keys"`     // numbers of all that are accepted
+	Unsigned   uint64       `json:"unsigned"` // adverts without a trailer that were accepted, for the mode is not enforce
+	Senders    []HMACSender `json:"senders"`  // by address
+}
+
+// HMACSender is one sender of good trailers, as a roll-out or a rotation wants to know it.
+type HMACSender struct {
+	Address netip.Addr `json:"address"`
+	Key     uint8      `json:"key"`   // it signs with; 0 when nothing came since our start
+	Ahead   Duration   `json:"ahead"` // its clock of ours, at the newest advert
+	At      time.Time  `json:"at,omitzero"`
+}
+
+// status returns nil for a router without HMAC. Its argument is the configuration that was published, so that any goroutine may call it.
+func (s *seal) status(h *HMAC) *HMACStatus {
+	if h == nil {
+		return nil
+	}
+	out := &HMACStatus{Mode: h.Mode.String(), AntiReplay: h.AntiReplay.String(), ActiveKey: h.ActiveKey, Senders: []HMACSender{}}
+	if h.AntiReplay == ReplayTime {
+		out.TimeWindow = Duration{h.Window}
+	}
+	for _, k := range h.Keys {
+		out.Keys = append(out.Keys, k.ID)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out.Unsigned = s.unsigned
+	for _, from := range slices.SortedFunc(maps.Keys(s.marks), netip.Addr.Compare) {
+		m := s.marks[from]
+		out.Senders = append(out.Senders, HMACSender{Address: from, Key: m.key, Ahead: Duration{m.ahead.Round(time.Millisecond)}, At: m.at})
+	}
+	return out
+}
