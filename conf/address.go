@@ -35,7 +35,7 @@ func (d *decoder) usable(what string, addr netip.Addr, at hcl.Range, into *netip
 	addr = addr.Unmap()
 	switch {
 	case !addr.Is4():
-		d.problem(at, fmt.Sprintf("%s %s is IPv6", what, addr), "this version balances and elects over IPv4 only: write an IPv4 address")
+		d.problem(at, fmt.Sprintf("%s %s is IPv6", what, addr), "this version balances over IPv4 only: write an IPv4 address")
 	case addr.IsUnspecified(), addr.IsMulticast(), addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}), addr.As4()[0] == 0:
 		d.problem(at, fmt.Sprintf("%s %s is not the address of a host", what, addr), "write an address that one machine can have")
 	default:

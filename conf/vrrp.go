@@ -28,6 +28,7 @@ type rawRouter struct {
 	Checksum   *hcl.Attribute     `hcl:"checksum,optional"`
 	Source     *hcl.Attribute     `hcl:"source,optional"`
 	Addresses  *hcl.Attribute     `hcl:"virtual_addresses,optional"`
+	LinkFirst  *hcl.Attribute     `hcl:"link_local_first,optional"`
 	Address    []rawAddress       `hcl:"virtual_address,block"`
 	Unicast    *rawUnicast        `hcl:"unicast,block"`
 	Auth       *rawAuthentication `hcl:"authentication,block"`
@@ -63,6 +64,9 @@ type router struct {
 	name string      // `vrrp_instance "web"`, as messages begin
 	vips []hcl.Range // where Addresses[i] is written
 
+	// LinkLocalFirst says that the first IPv6 address has to be link-local.
+	LinkLocalFirst bool
+
 	versioned bool // Version is what the file says
 	sound     bool // nothing in the block is wrong
 }
@@ -83,7 +87,7 @@ func (d *decoder) routers(raw []rawRouter) []*vrrp.Config {
 }
 
 func (d *decoder) router(raw *rawRouter) *router {
-	r := &router{raw: raw, name: fmt.Sprintf("vrrp_instance %q", raw.Name), Config: &vrrp.Config{
+	r := &router{raw: raw, LinkLocalFirst: true, name: fmt.Sprintf("vrrp_instance %q", raw.Name), Config: &vrrp.Config{
 		Name: raw.Name, Version: vrrp.V3, Priority: vrrp.PriorityDefault, AdvertInterval: time.Second, Announce: vrrp.AnnounceDefault,
 	}}
 	before := len(d.diags)
@@ -91,6 +95,7 @@ func (d *decoder) router(raw *rawRouter) *router {
 	d.routerTiming(r)
 	d.routerAddresses(r)
 	d.routerPath(r)
+	d.routerFamily(r)
 	d.routerAuth(r)
 	d.routerHMAC(r)
 	d.routerAnnounce(r)
@@ -190,7 +195,7 @@ func (d *decoder) routerPath(r *router) {
 	if r.Version == vrrp.V2 && r.Checksum == vrrp.FormPseudoHeader {
 		d.problem(raw.Checksum.Expr.Range(), "version 2 has one form of checksum, over the message only", "remove checksum, or write version = 3")
 	}
-	d.host(raw.Source, "10.0.0.1", &r.Source)
+	d.hostOfEither(raw.Source, "10.0.0.1", &r.Source)
 	source := raw.Source
 	if u := raw.Unicast; u != nil {
 		if d.given(u.Source) {
@@ -198,7 +203,7 @@ func (d *decoder) routerPath(r *router) {
 				d.problem(raw.Source.Expr.Range(), "source is set twice, here and in unicast", "remove this one")
 			}
 			source = u.Source
-			d.host(u.Source, "10.0.0.1", &r.Source)
+			d.hostOfEither(u.Source, "10.0.0.1", &r.Source)
 		}
 		d.peers(r, u)
 	}
@@ -218,10 +223,14 @@ func (d *decoder) peers(r *router, u *rawUnicast) {
 	}
 	for _, e := range list {
 		var peer netip.Addr
-		if !ok || !d.parseHost("peer", e.text, e.at, "10.0.0.2", &peer) {
+		if !ok || !d.parseEither("peer", e.text, e.at, "10.0.0.2", &peer) {
 			continue
 		}
 		switch {
+		case len(r.Addresses) > 0 && vrrp.FamilyOf(peer) != r.Family():
+			d.problem(e.at, fmt.Sprintf("peer %s is %s, the virtual addresses are %s", peer, vrrp.FamilyOf(peer), r.Family()),
+				fmt.Sprintf("write the %s address of that router", r.Family()))
+			continue
 		case slices.Contains(r.Peers, peer):
 			d.problem(e.at, fmt.Sprintf("peer %s is named twice", peer), "remove one")
 		case peer == r.Source:
@@ -296,6 +305,7 @@ func (d *decoder) routerAnnounce(r *router) {
 func (d *decoder) checkVRIDs(all []*router) {
 	type wire struct {
 		device string
+		family vrrp.Family
 		vrid   uint8
 	}
 	seen := map[wire][]*router{}
@@ -303,7 +313,7 @@ func (d *decoder) checkVRIDs(all []*router) {
 		if r.Interface == "" || r.VRID == 0 || (r.raw.Unicast != nil && !r.Unicast()) {
 			continue // what is wrong there is reported, and what follows from it is not
 		}
-		key := wire{r.Interface, r.VRID}
+		key := wire{r.Interface, r.Family(), r.VRID}
 		for _, other := range seen[key] {
 			if apart(r.Config, other.Config) {
 				continue

@@ -83,16 +83,19 @@ func (d *decoder) checkAdvertised(r *router) {
 	}
 }
 
-// virtualAddress parses "192.0.2.10/24"; without a length it is /32.
+// virtualAddress parses "192.0.2.10/24"; without a length it is /32, and /128 for IPv6.
 func (d *decoder) virtualAddress(text string, at hcl.Range, into *netip.Prefix) bool {
 	host, length, found := strings.Cut(text, "/")
 	var addr netip.Addr
-	if !d.parseHost("virtual address", host, at, vipExample, &addr) {
+	if !d.parseEither("virtual address", host, at, vipExample, &addr) {
 		return false
 	}
 	if !found {
-		*into = netip.PrefixFrom(addr, 32)
+		*into = netip.PrefixFrom(addr, addr.BitLen())
 		return true
+	}
+	if addr.Is6() {
+		return d.prefix6(addr, length, at, into)
 	}
 	p, err := netip.ParsePrefix(addr.String() + "/" + length)
 	if err != nil || p.Bits() == 0 {

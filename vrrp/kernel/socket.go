@@ -115,7 +115,7 @@ func (p *port) reopen(index int) (conn, error) {
 	}
 	conn, raw, err := open(&net.Interface{Name: p.name, Index: index}, sources)
 	if err != nil {
-		return nil, fmt.Errorf("open an %s VRRP socket on %s: %w", p.family, p.name, err)
+		return nil, fmt.Errorf("open a VRRP socket on %s for %s: %w", p.name, p.family, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
