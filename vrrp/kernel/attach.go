@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -41,7 +42,7 @@ func (h *Host) Configure(c *vrrp.Config) error {
 	if r == nil {
 		return fmt.Errorf("configure %s: no such virtual router is attached", c.Name)
 	}
-	next := &router{config: c, listener: r.listener, source: r.source, told: r.told}
+	next := &router{config: c, listener: r.listener, source: r.source, told: r.told, toldTracked: r.toldTracked}
 	if nameOf(r.config) == nameOf(c) && r.config.VRID == c.VRID {
 		next.port = r.port
 	} else {
@@ -169,8 +170,15 @@ func (h *Host) reconcile() {
 	if h.unbound = len(unbound) > 0; h.unbound {
 		h.poke() // it is tried again soon
 	}
+	now := time.Now()
+	h.settleAt = time.Time{}
+	h.survey(now)
 	for _, r := range h.attached() {
-		h.tell(r, unbound[r.port])
+		h.tell(r, unbound[r.port], now)
+		h.tellTracked(r)
+	}
+	if !h.settleAt.IsZero() {
+		h.pokeSettle()
 	}
 	for _, p := range h.ports {
 		if err := p.admit(h.sources(p)); err != nil {
@@ -183,8 +191,9 @@ func (h *Host) reconcile() {
 }
 
 // tell gives r's listener what changed.
-func (h *Host) tell(r *router, socket error) {
+func (h *Host) tell(r *router, socket error, now time.Time) {
 	v := h.facts.judge(r.config)
+	v.link = h.linkFault(r.config.Interface, now)
 	if v.link == "" && socket != nil {
 		v.link = "link: " + socket.Error()
 	}

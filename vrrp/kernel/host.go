@@ -44,6 +44,8 @@ type router struct {
 	port     *port
 	source   netip.Addr // of adverts; the zero Addr when there is none
 	told     *verdict   // what the listener knows; nil at first
+	// toldTracked is what it knows of the sources that it tracks.
+	toldTracked map[string]vrrp.Verdict
 }
 
 // A Host is this machine, or rather one network namespace of it. It implements vrrp.Host. All methods may be called from any goroutine, before,
@@ -53,6 +55,9 @@ type Host struct {
 	facts  *facts
 	ledger *ledger
 	repair chan struct{} // one slot: addresses are to be compared
+	routes *routes       // that routers track
+
+	settling chan struct{} // one slot: settleAt is new
 
 	eventBuffer int           // bytes the kernel may queue for the watcher
 	rereadEvery time.Duration // between two full readings that nothing asked for
@@ -64,6 +69,10 @@ type Host struct {
 	unbound bool            // a port has no socket though its interface exists
 	stale   bool            // notices were lost and nothing was read since
 	workers sync.WaitGroup
+	delays  *delays
+	// settleAt is when the first of the delayed changes is due; zero: there is none.
+	settleAt time.Time
+	tracked  map[string]Tracked // by source
 
 	mu sync.RWMutex // held for no system call
 	// guarded by mu:
@@ -85,6 +94,9 @@ func NewHost(log *slog.Logger) *Host {
 		facts:       f,
 		ledger:      newLedger(f),
 		repair:      make(chan struct{}, 1),
+		routes:      newRoutes(log),
+		settling:    make(chan struct{}, 1),
+		delays:      newDelays(nil, nil),
 		eventBuffer: eventBuffer,
 		rereadEvery: rereadEvery,
 		ports:       map[portName]*port{},

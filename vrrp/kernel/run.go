@@ -60,6 +60,8 @@ func (h *Host) start(ctx context.Context) error {
 		h.startAnnouncer(a)
 	}
 	h.workers.Go(func() { h.keep(ctx) })
+	h.workers.Go(func() { h.settle(ctx) })
+	h.workers.Go(func() { h.watchRoutes(ctx) })
 	h.reconcile()
 	h.poke()
 	return nil
