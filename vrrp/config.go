@@ -77,8 +77,6 @@ type Config struct {
 	Announce  Announce
 
 	Track []Tracker // each source once
-
-	VMAC *VMAC // the router has a hardware address of its own; nil for none
 }
 
 // An Address is one virtual address.
@@ -146,7 +144,7 @@ func (c *Config) Validate() error {
 	if err := c.validateEnds(); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, c.validateTrack(), c.validateHMAC(), c.validateVMAC())...)
+	return errors.Join(append(errs, c.validateTrack(), c.validateHMAC())...)
 }
 
 // validateEnds checks where adverts come from and go to.

@@ -106,14 +106,14 @@ func (d discard) show(t *testing.T, role Role) {
 	}
 }
 
-// router runs a group until the test ends.
-func (d discard) router(t *testing.T) (*Group, *wiretap) {
+// router runs a lone router until the test ends.
+func (d discard) router(t *testing.T) (*Member, *wiretap) {
 	host := &wiretap{start: time.Now()}
-	g := NewGroup(vectorConfig(d.c), host, slog.New(slog.DiscardHandler), nil)
+	g := NewMember(vectorConfig(d.c), host, slog.New(slog.DiscardHandler), nil)
 	g.SetSource(ourSource)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx) }()
+	go func() { done <- NewGroup("", g).Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -141,7 +141,7 @@ func (d discard) wantDropped(t *testing.T, before, after Status) {
 func pass(d time.Duration) { <-time.After(d) }
 
 // settled returns the status when nothing is left to do at this instant.
-func settled(g *Group) Status {
+func settled(g *Member) Status {
 	synctest.Wait()
 	return g.Status()
 }

@@ -2,13 +2,14 @@ package vrrp
 
 import (
 	"context"
-	"log/slog"
+	"errors"
 	"net/netip"
+	"sync"
 	"time"
 )
 
-// A Host is the machine a Group runs on: package kernel in the daemon, an in-memory LAN in the simulation. A Group calls Send from
-// one goroutine, and Hold and Announce from one other, so that a slow Hold delays no advert.
+// A Host is the machine a Group runs on: package kernel in the daemon, an in-memory LAN in the simulation. For each Member, Send is
+// called from one goroutine, and Hold and Announce from one other, so that a slow Hold delays no advert.
 type Host interface {
 	// Send sends p for the router of c to the multicast group or to one peer. It never blocks for long.
 	Send(c *Config, to netip.Addr, p Packet) error
@@ -19,82 +20,39 @@ type Host interface {
 	Announce(c *Config) error
 }
 
-// inboxSize is how many adverts may wait for the goroutine of a Group. A LAN has a handful of routers, so this is several intervals
-// of theirs; a flood fills it within milliseconds, and what comes then is dropped and counted.
-const inboxSize = 64
-
-// A Group is the set of virtual routers that change role together; at present each holds one. The goroutine that calls Run owns the
-// state and all deadlines; the other methods hand it facts or read snapshots, never block, and may be called from any goroutine,
-// before, during and after Run.
+// A Group is the set of virtual routers that change role together: a sync group, or one lone router. The goroutine that calls Run
+// owns the state and all deadlines of its members.
 //
-//	Receive ── inbox ──┐                          ┌─► Host.Send                 adverts, at once
-//	Track, SetSource ──┼─► Run: router ── Step ───┤
-//	Configure ─ facts ─┘      ▲                   └─► followUp ─► Host.Hold     in order, may take long
-//	                          └────── outcome ───────────┘     └► Host.Announce
+//	Member.Receive ── inbox ──┐                            ┌─► Host.Send                 adverts, at once
+//	Track, SetSource ─────────┼─► Run: Together ── Step ───┤
+//	Configure ────── facts ───┘      ▲                     └─► followUp ─► Host.Hold     in order, may take long
+//	                                 └──────── outcome ────────────┘    └► Host.Announce
 type Group struct {
-	router *router
-	follow *followUp
-	facts  facts
-	inbox  chan Advert   // capacity inboxSize
-	poke   chan struct{} // one slot: there is something in inbox, in facts, or in follow's outcome
+	name    string // of the sync group; empty for a lone router
+	members []*Member
+	poke    chan struct{} // one slot: there is something in an inbox, in facts, or in an outcome
+	leave   chan struct{} // closed by Disband
+	disband sync.Once
+
+	judged  bool
+	pulls   int // how often a member made the others leave the role of master
+	configs []*Config
+	states  []State
+	summary groupSummary
 }
 
-// NewGroup returns the group of the virtual router that c describes, in role Init; nothing happens before Run. Notify is called once
-// for each transition, on the goroutine that owns the timers, so it must hand over and return; it may be nil. The same goes for
-// the handler of log.
-func NewGroup(c *Config, h Host, log *slog.Logger, notify func(Transition)) *Group {
-	return newGroup(c, h, log, notify, time.Now)
-}
-
-// newGroup is NewGroup with the clock. The simulation's clock does not return while its machine is stalled.
-func newGroup(c *Config, h Host, log *slog.Logger, notify func(Transition), now func() time.Time) *Group {
-	g := &Group{
-		inbox: make(chan Advert, inboxSize),
-		poke:  make(chan struct{}, 1),
-	}
-	g.facts.configure(c)
-	g.follow = newFollowUp(h, log, g.wake)
-	g.router = newRouter(c, h, g.follow, log, notify, now)
+// NewGroup returns the sync group of members, or with an empty name the group of a lone router. Nothing happens before Run. A member
+// belongs to one group at a time: to the next one when Run of the last, after Disband, has returned.
+func NewGroup(name string, members ...*Member) *Group {
+	g := &Group{name: name, members: members, poke: make(chan struct{}, 1), leave: make(chan struct{})}
+	g.configs, g.states = make([]*Config, len(members)), make([]State, len(members))
+	g.publish()
 	return g
 }
 
-// Configure gives the router what a reload made of it. C must agree with what NewGroup was given in Name, Interface, VRID, Version and
-// whether it is unicast: for a change in one of those the caller makes a new Group. Role and running timers stay; a longer
-// interval counts from the next advert on, a shorter one at once.
-func (g *Group) Configure(c *Config) {
-	g.facts.configure(c)
-	g.wake()
-}
-
-// Receive hands over an advert that package kernel parsed. It reports whether there was room; an advert that finds none is dropped
-// and counted as DropQueue.
-func (g *Group) Receive(a Advert) bool {
-	select {
-	case g.inbox <- a:
-		g.wake()
-		return true
-	default:
-		g.router.counts.drops.Count(DropQueue)
-		return false
-	}
-}
-
-// Track says what source has found: "link" or "source", whose faults always count, or what a Tracker of the Config names. Only the
-// newest verdict of a source counts; it may come before the Config that tracks it.
-func (g *Group) Track(source string, v Verdict) {
-	g.facts.track(source, v)
-	g.wake()
-}
-
-// SetSource says which address is the primary one of the router's interface; the zero Addr when it has none. It does not matter while
-// Config.Source is set.
-func (g *Group) SetSource(a netip.Addr) {
-	g.facts.setSource(a)
-	g.wake()
-}
-
-// Status returns a snapshot.
-func (g *Group) Status() Status { return g.router.snapshot() }
+// Disband makes Run return soon, and leave the members in their roles: they are for another group to run, at once, because masters
+// among them are silent until then.
+func (g *Group) Disband() { g.disband.Do(func() { close(g.leave) }) }
 
 // wake makes Run look at what there is. It never blocks: when the slot is full, Run is going to look anyway.
 func (g *Group) wake() {
@@ -104,60 +62,156 @@ func (g *Group) wake() {
 	}
 }
 
-// Run takes part in the election until ctx ends. A master then sends priority 0; Run returns when the addresses are released, and
-// an error only if they could not be. It is called once.
+// Run takes part in the elections until ctx ends. Masters then send priority 0; Run returns when the addresses are released, and
+// an error only if they could not be. It is called once. A member that an earlier group let resign stays as it is.
 func (g *Group) Run(ctx context.Context) error {
-	released, release := make(chan error, 1), make(chan struct{})
-	go func() { released <- g.follow.run(release) }()
+	for _, m := range g.members {
+		m.drivenBy(g)
+	}
 	g.loop(ctx)
-	g.router.step(Stop{}, time.Time{})
-	g.router.publish()
-	close(release)
-	return <-released
+	if ctx.Err() == nil {
+		return nil // disbanded
+	}
+	for _, m := range g.members {
+		m.stop()
+	}
+	g.publish()
+	var errs []error
+	for _, m := range g.members {
+		errs = append(errs, m.end())
+	}
+	return errors.Join(errs...)
 }
 
 // loop waits for what comes first. All deadlines are data; this is the only timer.
 func (g *Group) loop(ctx context.Context) {
 	timer := time.NewTimer(0) // 0: look at the facts at once
 	defer timer.Stop()
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
+			return
+		case <-g.leave:
 			return
 		case <-timer.C:
 		case <-g.poke:
 		}
 		g.work()
-		g.router.rearm(timer)
+		g.rearm(timer)
 	}
 }
 
 // work does all that is due, whatever woke us. A master's advert goes out before the queue is read. A backup reads the queue before it
 // takes over: after a stall the timer and the adverts that contradict it are there at the same instant.
 func (g *Group) work() {
-	r := g.router
-	if news, ok := g.facts.take(); ok {
-		r.learn(news)
-	}
-	r.heed(g.follow.outcome())
-	if r.state.Role == Master {
-		r.expire(r.now())
-	}
-	now := r.now() // before the queue is read: what comes later cannot contradict a deadline that is judged by this
-	g.drain()
-	r.expire(now)
-	r.catchUp()
-	r.publish()
-}
-
-// drain reads what was queued when it began, and leaves what a flood adds meanwhile to the next round, for which it has poked.
-func (g *Group) drain() {
-	for range cap(g.inbox) {
-		select {
-		case a := <-g.inbox:
-			g.router.receive(a)
-		default:
-			return
+	g.learn()
+	for _, m := range g.members {
+		if r := m.router; r.state.Role == Master {
+			r.expire(r.now())
 		}
 	}
+	now := g.members[0].router.now() // before the queues are read: what comes later cannot contradict a deadline that is judged by this
+	for _, m := range g.members {
+		m.drain()
+	}
+	for _, m := range g.members {
+		m.router.expire(now)
+	}
+	retry := false
+	for _, m := range g.members {
+		retry = m.router.catchUp() || retry
+	}
+	if retry {
+		g.judge()
+	}
+	for _, m := range g.members {
+		m.router.publish()
+	}
+	g.publish()
+}
+
+// learn takes in what others told, and how holding the addresses ended. It also is how routers start: the first fact is the
+// configuration.
+func (g *Group) learn() {
+	changed := !g.judged
+	for _, m := range g.members {
+		news, fresh := m.facts.take()
+		if fresh {
+			m.router.learn(news)
+		}
+		lost := m.router.heed(m.follow.outcome())
+		changed = changed || fresh || lost
+	}
+	if changed {
+		g.judge()
+	}
+}
+
+// happen lets ev happen to the member r, and to the others what follows from it. Due is the deadline that ran out, or zero.
+func (g *Group) happen(r *router, ev Event, due time.Time) {
+	if len(g.members) == 1 {
+		r.step(ev, due)
+		return
+	}
+	at := 0
+	for i, m := range g.members {
+		if m.router == r {
+			at = i
+		}
+		g.configs[i], g.states[i] = m.router.config, m.router.state
+	}
+	events := Together(g.configs, g.states, at, ev, g.pulls)
+	r.step(events[at], due)
+	pulled := false
+	for i, m := range g.members {
+		if i == at || events[i] == nil {
+			continue
+		}
+		m.router.step(events[i], time.Time{})
+		pulled = pulled || m.router.state.Role == Backup
+	}
+	if pulled {
+		g.pulls++
+	}
+}
+
+// announceProvoked announces all addresses of the group because one member heard an advert.
+func (g *Group) announceProvoked(now time.Time) {
+	for _, m := range g.members {
+		m.router.announceProvoked(now)
+	}
+}
+
+// judge compares the faults of all members with their roles, and lets new ones begin.
+func (g *Group) judge() {
+	g.judged = true
+	standings := make([]standing, len(g.members))
+	for i, m := range g.members {
+		standings[i] = m.router.standing()
+	}
+	fault, wait := Judge(g.name, standings)
+	for i, m := range g.members {
+		m.router.judge(standings[i], fault, wait)
+	}
+}
+
+// rearm sets timer to the next deadline of all members.
+func (g *Group) rearm(timer *time.Timer) {
+	var next time.Time
+	for _, m := range g.members {
+		next = earlier(next, m.router.next())
+	}
+	if next.IsZero() {
+		timer.Stop()
+		return
+	}
+	timer.Reset(next.Sub(g.members[0].router.now()))
+}
+
+// earlier returns the earlier of two deadlines, of which either may be none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -134,7 +134,7 @@ func TestRefusedAdvertsAreCountedAndLoggedOnceAMinute(t *testing.T) {
 }
 
 func TestFullQueueDropsAndCounts(t *testing.T) {
-	g := NewGroup(groupConfig("a", 100, nil), &port{m: &machine{}}, slog.New(slog.DiscardHandler), nil) // nobody runs it
+	g := NewMember(groupConfig("a", 100, nil), &port{m: &machine{}}, slog.New(slog.DiscardHandler), nil) // nobody runs it
 	a := Advert{From: higher, To: Group4, TTL: TTL}
 	for i := range inboxSize {
 		if !g.Receive(a) {
@@ -258,6 +258,7 @@ func TestStatusInJSON(t *testing.T) {
 		}
 		want := `{
   "name": "web",
+  "sync_group": "",
   "interface": "eth0",
   "vrid": 51,
   "version": 3,
@@ -308,7 +309,7 @@ func TestDurationRefusesWhatIsNone(t *testing.T) {
 }
 
 func TestStatusBeforeRunIsInit(t *testing.T) {
-	g := NewGroup(groupConfig("a", 200, nil), &port{m: &machine{}}, slog.New(slog.DiscardHandler), nil)
+	g := NewMember(groupConfig("a", 200, nil), &port{m: &machine{}}, slog.New(slog.DiscardHandler), nil)
 	if s := g.Status(); s.Role != Init || s.Priority != 200 || s.Name != "a" {
 		t.Errorf("status %+v, want role init of a", s)
 	}

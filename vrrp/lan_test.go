@@ -53,7 +53,7 @@ type machine struct {
 	arp    *machine // what the client believes
 
 	life  int // counts starts and ends; calls of an earlier life do nothing
-	group *Group
+	group *Member
 	end   context.CancelFunc
 	ended chan error // nil while it does not run
 
@@ -126,7 +126,7 @@ func (m *machine) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	life := m.life + 1
 	notify := func(t Transition) { m.changed(life, t) }
-	g := newGroup(m.config, &port{m, life}, m.log, notify, m.clock)
+	g := newMember(m.config, &port{m, life}, m.log, notify, m.clock)
 	m.lan.mu.Lock()
 	defer m.lan.mu.Unlock()
 	m.life = life
@@ -138,7 +138,7 @@ func (m *machine) start() {
 	g.Track("link", linkVerdict(m.up))
 	m.lan.note(m, "starts")
 	ended := m.ended
-	go func() { ended <- g.Run(ctx) }()
+	go func() { ended <- NewGroup("", g).Run(ctx) }()
 }
 
 func linkVerdict(up bool) Verdict {

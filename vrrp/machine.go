@@ -51,6 +51,7 @@ type State struct {
 	Role           Role
 	Listening      bool          // Master only: overslept, and silent until one interval has shown that nobody took over
 	Resigned       bool          // Backup only: a priority 0 was heard, and nobody's advert since
+	Ready          bool          // Backup only: ran out of patience, but its sync group is not ready
 	Priority       uint8         // effective; PriorityOwner makes the router the owner
 	MasterInterval time.Duration // learned from the current master (Active_Adver_Interval)
 	Master         netip.Addr    // who advertised last; ourselves in Master; zero when unknown
@@ -77,6 +78,10 @@ func Step(c *Config, st State, ev Event) (State, []Action) {
 		return st, nil
 	case SetFault:
 		return stepFault(c, st, ev.Fault)
+	case HeldBack:
+		return stepHeldBack(c, st)
+	case Follow:
+		return stepFollow(c, st, ev)
 	}
 	switch st.Role {
 	case Init:
@@ -112,7 +117,7 @@ func begin(c *Config, st State) (State, []Action) {
 // becomeMaster is the common part of T01 and T06: the advert comes first, so that rivals stop; then the addresses; then the
 // announcement, which needs them (RFC 9568 section 8.1.2).
 func becomeMaster(c *Config, st State) (State, []Action) {
-	st.Role, st.Listening, st.Resigned, st.Master = Master, false, false, st.Source
+	st.Role, st.Listening, st.Resigned, st.Ready, st.Master = Master, false, false, false, st.Source
 	st.MasterInterval = c.AdvertInterval // we are the current master; a learned interval is for backups only
 	return st, []Action{Send{st.Priority}, Hold{On: true}, AnnounceAddresses{}, Arm{c.AdvertInterval}}
 }
@@ -120,7 +125,7 @@ func becomeMaster(c *Config, st State) (State, []Action) {
 func stepBackup(c *Config, st State, ev Event) (State, []Action) {
 	switch ev := ev.(type) {
 	case Stop: // T05: nothing is sent
-		st.Role, st.Resigned, st.Master = Init, false, netip.Addr{}
+		st.Role, st.Resigned, st.Ready, st.Master = Init, false, false, netip.Addr{}
 		return st, []Action{Disarm{}}
 	case Expired: // T06
 		return becomeMaster(c, st)
@@ -145,7 +150,7 @@ func backupReceives(c *Config, st State, ev Received) (State, []Action) {
 
 // obey takes over the sender's interval and waits for its next advert: T08, and the second half of T14.
 func obey(c *Config, st State, ev Received) (State, []Action) {
-	st.Role, st.Listening, st.Resigned, st.Master = Backup, false, false, ev.From
+	st.Role, st.Listening, st.Resigned, st.Ready, st.Master = Backup, false, false, false, ev.From
 	if c.Version == V3 { // a version 2 master has our interval, or Admit refused it
 		st.MasterInterval = ev.Packet.Interval
 	}
@@ -229,7 +234,7 @@ func stepFault(c *Config, st State, fault bool) (State, []Action) {
 		st.Role, st.Listening, st.Master = Fault, false, netip.Addr{}
 		return st, []Action{Disarm{}, Send{PriorityResign}, Hold{On: false}}
 	case fault && st.Role != Fault:
-		st.Role, st.Resigned, st.Master = Fault, false, netip.Addr{}
+		st.Role, st.Resigned, st.Ready, st.Master = Fault, false, false, netip.Addr{}
 		return st, []Action{Disarm{}, Hold{On: false}}
 	case !fault && st.Role == Fault:
 		return begin(c, st)

@@ -15,10 +15,10 @@ type Memory struct {
 }
 
 // Memory returns what is to be kept. It never blocks for long and may be called from any goroutine.
-func (g *Group) Memory() Memory { return g.router.seal.memory() }
+func (m *Member) Memory() Memory { return m.router.seal.memory() }
 
 // Recall gives back what an earlier process kept. Of both memories the newer sequences count. It may be called from any goroutine.
-func (g *Group) Recall(m Memory) { g.router.seal.recall(m) }
+func (m *Member) Recall(kept Memory) { m.router.seal.recall(kept) }
 
 func (s *seal) memory() Memory {
 	s.mu.Lock()

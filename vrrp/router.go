@@ -40,6 +40,7 @@ type router struct {
 
 	config  *Config
 	state   State
+	group   *Group    // that runs it
 	since   time.Time // of the role
 	outside []string  // faults that others found
 	weighed *Weighing // what the trackers make of the priority; not changed in place
@@ -88,7 +89,7 @@ func newRouter(c *Config, h Host, f *followUp, log *slog.Logger, notify func(Tra
 	return r
 }
 
-// learn takes in what others told. It also is how a router starts: the first fact is its configuration.
+// learn takes in what others told.
 func (r *router) learn(n news) {
 	if n.config != r.config {
 		r.reconfigure(n.config)
@@ -98,7 +99,6 @@ func (r *router) learn(n news) {
 	}
 	r.weigh(n)
 	r.outside = n.faults
-	r.judge()
 }
 
 // weigh takes in what the trackers make of the priority.
@@ -155,18 +155,24 @@ func (r *router) setDeadline(t time.Time) {
 	}
 }
 
-// judge compares the faults with the role, and lets a new router begin.
-func (r *router) judge() {
-	r.ended = r.faults
-	r.faults = slices.Concat(r.outside, r.weighed.Faults)
+// standing is what the router brings along when its group is judged.
+func (r *router) standing() standing {
+	s := standing{name: r.config.Name, role: r.state.Role, faults: slices.Concat(r.outside, r.weighed.Faults)}
 	if r.holdFault != "" {
-		r.faults = append(r.faults, r.holdFault)
+		s.faults = append(s.faults, r.holdFault)
 	}
-	fault := len(r.faults) > 0
-	outside := r.state.Role == Init || r.state.Role == Fault
+	for _, source := range r.weighed.Waits {
+		s.waits = append(s.waits, source+": not known yet")
+	}
+	return s
+}
+
+// judge takes the role that the faults of the group leave it, and lets a new router begin.
+func (r *router) judge(s standing, fault, wait bool) {
+	r.ended, r.faults = r.faults, s.faults
 	switch {
-	case !fault && outside && len(r.weighed.Waits) > 0:
-		r.await()
+	case !fault && wait:
+		r.await(s.waits)
 	case fault != (r.state.Role == Fault):
 		r.step(SetFault{fault}, time.Time{})
 	case r.state.Role == Init:
@@ -175,33 +181,31 @@ func (r *router) judge() {
 }
 
 // await keeps a router that may not begin yet from holding what an earlier process left behind, and says what it waits for.
-func (r *router) await() {
+func (r *router) await(waits []string) {
+	r.faults = waits
 	if r.holdNumber == 0 {
 		r.hold(false)
 	}
-	for _, source := range r.weighed.Waits {
-		r.faults = append(r.faults, source+": not known yet")
-	}
 }
 
-// heed looks at how the newest Hold ended. A master without its addresses must not stay one.
-func (r *router) heed(o outcome) {
+// heed looks at how the newest Hold ended, and reports whether there is a new fault: a master without its addresses must not stay one.
+func (r *router) heed(o outcome) bool {
 	if o.hold != r.holdNumber || o.hold == r.heeded {
-		return
+		return false
 	}
 	r.heeded = o.hold
 	if r.state.Role != Master {
-		return
+		return false
 	}
 	r.held = o.err == nil
 	if r.held {
 		r.retryPause = retryPauseMin
-		return
+		return false
 	}
 	r.holdFault = "addresses: " + o.err.Error()
 	r.retryAt = r.now().Add(r.retryPause)
 	r.retryPause = min(2*r.retryPause, retryPauseMax)
-	r.judge()
+	return true
 }
 
 // receive is what happens with an advert from the queue.
@@ -215,7 +219,7 @@ func (r *router) receive(a Advert) {
 	for _, difference := range Differences(r.config, a) {
 		r.complainAbout(a.From, difference)
 	}
-	r.step(Received{From: a.From, Packet: a.Packet}, time.Time{})
+	r.group.happen(r, Received{From: a.From, Packet: a.Packet}, time.Time{})
 }
 
 func (r *router) admit(a Advert) error {
@@ -250,7 +254,7 @@ func (r *router) expire(now time.Time) {
 		r.putOff(now)
 	default:
 		r.deadline = time.Time{}
-		r.step(Expired{}, due)
+		r.group.happen(r, Expired{}, due)
 	}
 }
 
@@ -271,8 +275,8 @@ func (r *router) putOff(now time.Time) {
 	r.deadline = now.Add(serveGrace)
 }
 
-// catchUp does what had to wait and is due.
-func (r *router) catchUp() {
+// catchUp does what had to wait and is due. It reports whether a fault of ours is over.
+func (r *router) catchUp() bool {
 	now := r.now()
 	if over(r.replyAt, now) {
 		r.speak(r.state.Priority, now)
@@ -282,26 +286,21 @@ func (r *router) catchUp() {
 	}
 	if over(r.retryAt, now) {
 		r.retryAt, r.holdFault = time.Time{}, ""
-		r.judge()
+		return true
 	}
+	return false
 }
 
 // over reports whether the deadline t is set and past.
 func over(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 
-// rearm sets timer to the next deadline.
-func (r *router) rearm(timer *time.Timer) {
+// next returns the next deadline, or none.
+func (r *router) next() time.Time {
 	var next time.Time
 	for _, t := range [...]time.Time{r.deadline, r.alertAt, r.replyAt, r.announceAt, r.retryAt} {
-		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
-			next = t
-		}
+		next = earlier(next, t)
 	}
-	if next.IsZero() {
-		timer.Stop()
-		return
-	}
-	timer.Reset(next.Sub(r.now()))
+	return next
 }
 
 // step lets ev happen and performs what it asks for, adverts first as Step orders them. Due is the deadline that ran out, or zero.
@@ -341,16 +340,20 @@ func (r *router) perform(a Action, o occasion) {
 		r.hold(a.On)
 	case AnnounceAddresses:
 		if o.heard {
-			r.announceProvoked(now)
+			r.group.announceProvoked(now)
 			return
 		}
 		r.announce()
 	}
 }
 
-// announceProvoked announces because of an advert that was heard, or as soon as announcePause allows. That we announced on becoming
+// announceProvoked announces because of an advert that was heard, also by another member of the group: whoever sent it may have made
+// itself master on all their segments. It does so as soon as announcePause allows. That we announced on becoming
 // master a moment ago does not count: the rival may have done so after us.
 func (r *router) announceProvoked(now time.Time) {
+	if r.state.Role != Master || r.state.Listening {
+		return
+	}
 	if wait := r.provokedAt.Add(announcePause); now.Before(wait) {
 		r.announceAt = wait
 		return

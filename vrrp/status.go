@@ -11,6 +11,7 @@ import (
 // A Status is what one virtual router says about itself at one moment. The names in JSON are a contract with users.
 type Status struct {
 	Name             string         `json:"name"`
+	SyncGroup        string         `json:"sync_group"` // empty for a lone router
 	Interface        string         `json:"interface"`
 	VRID             uint8          `json:"vrid"`
 	Version          Version        `json:"version"`
@@ -86,15 +87,19 @@ type visible struct {
 	held    bool
 	faults  []string
 	weighed *Weighing
+	group   string
 }
 
 func (v visible) same(w visible) bool {
-	return v.config == w.config && v.state == w.state && v.since.Equal(w.since) && v.held == w.held && v.weighed == w.weighed && slices.Equal(v.faults, w.faults)
+	return v.config == w.config && v.state == w.state && v.since.Equal(w.since) && v.held == w.held && v.weighed == w.weighed && v.group == w.group && slices.Equal(v.faults, w.faults)
 }
 
 // publish makes the present state visible. It costs nothing when nothing changed.
 func (r *router) publish() {
 	now := visible{config: r.config, state: r.state, since: r.since, held: r.held, faults: r.faults, weighed: r.weighed}
+	if r.group != nil {
+		now.group = r.group.name
+	}
 	if r.published.status.Load() != nil && now.same(r.published.seen) {
 		return
 	}
@@ -108,6 +113,7 @@ func (v visible) status() *Status {
 	c := v.config
 	s := &Status{
 		Name:             c.Name,
+		SyncGroup:        v.group,
 		Interface:        c.Interface,
 		VRID:             c.VRID,
 		Version:          c.Version,

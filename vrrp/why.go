@@ -26,6 +26,8 @@ func Why(c *Config, before State, ev Event) string {
 			return "fault"
 		}
 		return "fault ended" + begins(c, after)
+	case Follow:
+		return "sync group follows " + ev.Cause
 	}
 	return fmt.Sprintf("%T", ev) // no other event changes the role
 }

@@ -44,16 +44,16 @@ func (f trackedFacts) forget(before, after map[string]bool) []string {
 	return out
 }
 
-// tell gives a group all that a router of c goes by.
-func (f trackedFacts) tell(group *vrrp.Group, c *vrrp.Config) {
+// tell gives a virtual router of c all that it goes by.
+func (f trackedFacts) tell(m *vrrp.Member, c *vrrp.Config) {
 	for source, v := range f {
 		if tracks(c, source) {
-			group.Track(source, v)
+			m.Track(source, v)
 		}
 	}
 }
 
-// track takes in facts and gives each to the groups that track it.
+// track takes in facts and gives each to the virtual routers that track it.
 func (r *router) track(facts map[string]vrrp.Verdict) {
 	if len(facts) == 0 {
 		return
@@ -61,10 +61,10 @@ func (r *router) track(facts map[string]vrrp.Verdict) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	maps.Copy(r.tracked, facts)
-	for _, g := range r.running {
+	for _, m := range r.members {
 		for source, v := range facts {
-			if tracks(g.config, source) {
-				g.group.Track(source, v)
+			if tracks(m.config, source) {
+				m.Track(source, v)
 			}
 		}
 	}
@@ -74,9 +74,9 @@ func (r *router) track(facts map[string]vrrp.Verdict) {
 func (r *router) forget(after map[string]bool) {
 	gone := r.tracked.forget(r.sources, after)
 	r.sources = after
-	for _, g := range r.running {
+	for _, m := range r.members {
 		for _, source := range gone {
-			g.group.Track(source, vrrp.Verdict{})
+			m.Track(source, vrrp.Verdict{})
 		}
 	}
 }

@@ -19,21 +19,26 @@ func (idleHost) Send(*vrrp.Config, netip.Addr, vrrp.Packet) error { return nil }
 func (idleHost) Hold(*vrrp.Config, bool) error                    { return nil }
 func (idleHost) Announce(*vrrp.Config) error                      { return nil }
 
-// begin runs a group of c as apply does, but on no host.
-func (r *router) begin(t *testing.T, c *vrrp.Config) *vrrp.Group {
+// newIdleRouter returns a router process that has no host and ends with the test.
+func newIdleRouter(t *testing.T) *router {
 	t.Helper()
-	group := vrrp.NewGroup(c, idleHost{}, r.log, nil)
-	r.tracked.tell(group, c)
-	r.running[c.Name] = &runningGroup{config: c, group: group}
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := group.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() { cancel(); running.Wait() })
-	return group
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &router{
+		log: slog.New(slog.DiscardHandler), ctx: ctx, stop: cancel,
+		members: make(map[string]*member), running: make(map[string]*runningGroup), tracked: make(trackedFacts),
+	}
+	t.Cleanup(func() { cancel(); r.groups.Wait() })
+	return r
+}
+
+// begin runs a lone router of c as apply and regroup do, but on no host.
+func (r *router) begin(t *testing.T, c *vrrp.Config) *vrrp.Member {
+	t.Helper()
+	m := vrrp.NewMember(c, idleHost{}, r.log, nil)
+	r.tracked.tell(m, c)
+	r.members[c.Name] = &member{Member: m, config: c}
+	r.regroup(nil)
+	return m
 }
 
 func trackerConfig(name string, sources ...string) *vrrp.Config {
@@ -45,13 +50,13 @@ func trackerConfig(name string, sources ...string) *vrrp.Config {
 	return c
 }
 
-func wantPriority(t *testing.T, g *vrrp.Group, want uint8) {
+func wantPriority(t *testing.T, g *vrrp.Member, want uint8) {
 	t.Helper()
 	waitFor(t, "the priority", func() bool { return g.Status().Priority == want })
 }
 
 func TestFactsReachWhoTracksThemBeforeAndAfterItBegins(t *testing.T) {
-	r := &router{log: slog.New(slog.DiscardHandler), running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
+	r := newIdleRouter(t)
 	down := vrrp.Verdict{State: vrrp.Down}
 	r.answer(routerRequest{Facts: trackedFacts{"script/a": down}})
 	first, second := trackerConfig("first", "script/a", "script/b"), trackerConfig("second", "script/b")

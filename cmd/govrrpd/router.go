@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -50,17 +49,19 @@ type routerReply struct {
 
 // A routerConfig is everything that the router is told.
 type routerConfig struct {
-	RTPriority int            `json:"rt_priority"` // 0, or 1-99 for SCHED_RR
-	LockMemory bool           `json:"lock_memory"`
-	Routers    []*vrrp.Config `json:"routers"`
+	RTPriority int              `json:"rt_priority"` // 0, or 1-99 for SCHED_RR
+	LockMemory bool             `json:"lock_memory"`
+	Routers    []*vrrp.Config   `json:"routers"`
+	Groups     []vrrp.SyncGroup `json:"groups"`
 }
 
 // A routerStatus is a snapshot of the router process.
 type routerStatus struct {
-	PID     int           `json:"pid"`
-	Version string        `json:"version"`
-	Routers []vrrp.Status `json:"routers"`
-	Kernel  kernel.Status `json:"kernel"`
+	PID     int                `json:"pid"`
+	Version string             `json:"version"`
+	Routers []vrrp.Status      `json:"routers"`
+	Groups  []vrrp.GroupStatus `json:"groups"`
+	Kernel  kernel.Status      `json:"kernel"`
 }
 
 func newRouterCommand() *cobra.Command {
@@ -95,22 +96,15 @@ type router struct {
 	log  *slog.Logger
 	stop context.CancelFunc // ends the process in good order
 
-	groups sync.WaitGroup // one for each running group
+	groups sync.WaitGroup // all that runs members
 
 	mu      sync.Mutex
-	ctx     context.Context //nolint:containedctx // parent of all groups, set once by runRouter
-	running map[string]*runningGroup
-	applied routerConfig // scheduling that is in force
+	ctx     context.Context          //nolint:containedctx // parent of all groups, set once by runRouter
+	members map[string]*member       // by name
+	running map[string]*runningGroup // by key
+	applied routerConfig             // scheduling that is in force
 	tracked trackedFacts
 	sources map[string]bool // tracked by what was configured last
-}
-
-// A runningGroup is a virtual router whose goroutine runs.
-type runningGroup struct {
-	config *vrrp.Config
-	group  *vrrp.Group
-	stop   context.CancelFunc
-	done   chan struct{}
 }
 
 // routerLockPatience is how long a router waits for a predecessor that has closed its socket and is about to end. It is shorter
@@ -130,7 +124,7 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
+	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, members: make(map[string]*member), running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
 
 	// The host outlives the groups: they need it to resign.
 	hostCtx, stopHost := context.WithCancel(context.WithoutCancel(ctx))
@@ -226,33 +220,18 @@ func (r *router) configure(wanted routerConfig) error {
 	for _, c := range wanted.Routers {
 		byName[c.Name] = c
 	}
-	r.stopUnwanted(byName)
+	r.retire(byName, wanted.Groups)
 	r.forget(wanted.sources())
 	for _, c := range wanted.Routers {
 		if err := r.apply(c); err != nil {
 			errs = append(errs, fmt.Errorf("vrrp_instance %q: %w", c.Name, withRights(err, "CAP_NET_ADMIN and CAP_NET_RAW")))
 		}
 	}
+	r.regroup(wanted.Groups)
 	if _, err := r.host.Sweep(); err != nil { // what a dead predecessor held and nobody wants any more
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-// stopUnwanted ends the groups that are not wanted, or not as what they are, all at once.
-func (r *router) stopUnwanted(wanted map[string]*vrrp.Config) {
-	var stopping []*runningGroup
-	for name, g := range r.running {
-		if c, ok := wanted[name]; !ok || !sameRouter(c, g.config) {
-			g.stop()
-			stopping = append(stopping, g)
-		}
-	}
-	for _, g := range stopping {
-		<-g.done
-		r.host.Detach(g.config.Name)
-		delete(r.running, g.config.Name)
-	}
 }
 
 // sameRouter reports whether b is a while reload away from a: role and timers may stay.
@@ -260,44 +239,19 @@ func sameRouter(a, b *vrrp.Config) bool {
 	return a.Interface == b.Interface && a.VRID == b.VRID && a.Version == b.Version && a.Unicast() == b.Unicast()
 }
 
-// apply starts c, or gives a running group its new configuration.
-func (r *router) apply(c *vrrp.Config) error {
-	if g, ok := r.running[c.Name]; ok {
-		if reflect.DeepEqual(g.config, c) {
-			return nil
-		}
-		if err := r.host.Configure(c); err != nil {
-			return err
-		}
-		r.tracked.tell(g.group, c)
-		g.group.Configure(c)
-		g.config = c
-		return nil
-	}
-	group := vrrp.NewGroup(c, r.host, r.log, func(vrrp.Transition) {})
-	r.tracked.tell(group, c)
-	if err := r.host.Attach(c, group); err != nil {
-		return err
-	}
-	ctx, stop := context.WithCancel(r.ctx)
-	g := &runningGroup{config: c, group: group, stop: stop, done: make(chan struct{})}
-	r.running[c.Name] = g
-	r.groups.Go(func() {
-		defer close(g.done)
-		if err := group.Run(ctx); err != nil {
-			r.log.Error("virtual router ended", "router", c.Name, "error", err)
-		}
-	})
-	return nil
-}
-
 func (r *router) status() routerStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := routerStatus{PID: os.Getpid(), Version: version, Kernel: r.host.Status(), Routers: []vrrp.Status{}}
+	s := routerStatus{PID: os.Getpid(), Version: version, Kernel: r.host.Status(), Routers: []vrrp.Status{}, Groups: []vrrp.GroupStatus{}}
+	for _, m := range r.members {
+		s.Routers = append(s.Routers, m.Status())
+	}
 	for _, g := range r.running {
-		s.Routers = append(s.Routers, g.group.Status())
+		if !g.lone {
+			s.Groups = append(s.Groups, g.group.Status())
+		}
 	}
 	slices.SortFunc(s.Routers, func(a, b vrrp.Status) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Groups, func(a, b vrrp.GroupStatus) int { return cmp.Compare(a.Name, b.Name) })
 	return s
 }

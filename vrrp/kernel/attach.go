@@ -1,12 +1,10 @@
 package kernel
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -23,13 +21,8 @@ func (h *Host) Attach(c *vrrp.Config, l Listener) error {
 	if err := h.load(); err != nil {
 		return fmt.Errorf("attach %s: %w", c.Name, err)
 	}
-	g, err := newGuise(c)
-	if err != nil {
-		return fmt.Errorf("attach %s: %w", c.Name, err)
-	}
-	r := &router{config: c, listener: l, guise: g}
+	r := &router{config: c, listener: l}
 	if err := h.place(r); err != nil {
-		g.close()
 		return fmt.Errorf("attach %s: %w", c.Name, err)
 	}
 	h.mu.Lock()
@@ -48,18 +41,11 @@ func (h *Host) Configure(c *vrrp.Config) error {
 	if r == nil {
 		return fmt.Errorf("configure %s: no such virtual router is attached", c.Name)
 	}
-	g, err := r.nextGuise(c)
-	if err != nil {
-		return fmt.Errorf("configure %s: %w", c.Name, err)
-	}
-	next := &router{config: c, listener: r.listener, source: r.source, told: r.told, toldTracked: r.toldTracked, guise: g}
+	next := &router{config: c, listener: r.listener, source: r.source, told: r.told}
 	if nameOf(r.config) == nameOf(c) && r.config.VRID == c.VRID {
 		next.port = r.port
 	} else {
 		if err := h.place(next); err != nil {
-			if g != r.guise {
-				g.close()
-			}
 			return fmt.Errorf("configure %s: %w", c.Name, err)
 		}
 		h.displace(r)
@@ -68,9 +54,6 @@ func (h *Host) Configure(c *vrrp.Config) error {
 	h.routers[c.Name] = next
 	h.mu.Unlock()
 	h.changed()
-	if g != r.guise {
-		r.guise.close()
-	}
 	return nil
 }
 
@@ -91,10 +74,6 @@ func (h *Host) Detach(name string) {
 		h.log.Error("addresses of a removed router are still there", "router", name, "error", err)
 	}
 	h.silence(name)
-	r.guise.close()
-	if err := h.macvlans.release(name); err != nil {
-		h.log.Error("interface with the virtual hardware address of a removed router is still there", "router", name, "error", err)
-	}
 	h.changed()
 }
 
@@ -187,19 +166,11 @@ func (h *Host) reconcile() {
 			unbound[p] = err
 		}
 	}
-	h.unbound = len(unbound) > 0
-	now := time.Now()
-	h.settleAt = time.Time{}
-	h.survey(now)
-	for _, r := range h.attached() {
-		h.tell(r, errors.Join(unbound[r.port], h.disguise(r)), now)
-		h.tellTracked(r)
-	}
-	if h.unbound {
+	if h.unbound = len(unbound) > 0; h.unbound {
 		h.poke() // it is tried again soon
 	}
-	if !h.settleAt.IsZero() {
-		h.pokeSettle()
+	for _, r := range h.attached() {
+		h.tell(r, unbound[r.port])
 	}
 	for _, p := range h.ports {
 		if err := p.admit(h.sources(p)); err != nil {
@@ -212,9 +183,8 @@ func (h *Host) reconcile() {
 }
 
 // tell gives r's listener what changed.
-func (h *Host) tell(r *router, socket error, now time.Time) {
+func (h *Host) tell(r *router, socket error) {
 	v := h.facts.judge(r.config)
-	v.link = h.linkFault(r.config.Interface, now)
 	if v.link == "" && socket != nil {
 		v.link = "link: " + socket.Error()
 	}

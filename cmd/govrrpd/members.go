@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+// A member is a virtual router of the router process.
+type member struct {
+	*vrrp.Member
+	config *vrrp.Config
+}
+
+// A runningGroup is a sync group, or a lone router, whose goroutine runs.
+type runningGroup struct {
+	group *vrrp.Group
+	names []string // of its members
+	lone  bool
+	done  chan struct{}
+}
+
+// retire ends the virtual routers that are not wanted, or not as what they are, all at once. Those that were in a sync group with them
+// go on at once.
+func (r *router) retire(wanted map[string]*vrrp.Config, groups []vrrp.SyncGroup) {
+	var leaving []*member
+	for name, m := range r.members {
+		if c, ok := wanted[name]; !ok || !sameRouter(c, m.config) {
+			leaving = append(leaving, m)
+			delete(r.members, name)
+		}
+	}
+	if len(leaving) == 0 {
+		return
+	}
+	r.regroup(groups)
+	over, cancel := context.WithCancel(r.ctx)
+	cancel() // a group that runs when its time is over does nothing but resign
+	var release sync.WaitGroup
+	for _, m := range leaving {
+		release.Go(func() { r.run(over, vrrp.NewGroup("", m.Member), m.config.Name) })
+	}
+	release.Wait()
+	for _, m := range leaving {
+		r.host.Detach(m.config.Name)
+	}
+}
+
+// regroup makes the running groups those that the existing members are to form. A group that stays as it is is not touched; members
+// that change theirs keep their roles and timers.
+func (r *router) regroup(wanted []vrrp.SyncGroup) {
+	next := r.partition(wanted)
+	var leaving []*runningGroup
+	for key, g := range r.running {
+		if n, ok := next[key]; !ok || !slices.Equal(g.names, n.names) {
+			g.group.Disband()
+			leaving = append(leaving, g)
+			delete(r.running, key)
+		}
+	}
+	for _, g := range leaving {
+		<-g.done
+	}
+	for key, g := range next {
+		if _, ok := r.running[key]; !ok {
+			r.start(key, g)
+		}
+	}
+}
+
+// partition returns the groups of the existing members by key. Those of no sync group, or of one that has no other member yet, are lone.
+func (r *router) partition(wanted []vrrp.SyncGroup) map[string]*runningGroup {
+	out := make(map[string]*runningGroup, len(r.members))
+	synced := make(map[string]bool)
+	for _, w := range wanted {
+		g := &runningGroup{}
+		var members []*vrrp.Member
+		for _, name := range w.Members {
+			if m, ok := r.members[name]; ok && !synced[name] {
+				synced[name] = true
+				g.names, members = append(g.names, name), append(members, m.Member)
+			}
+		}
+		if len(members) > 0 {
+			g.group = vrrp.NewGroup(w.Name, members...)
+			out["vrrp_sync_group "+w.Name] = g
+		}
+	}
+	for name, m := range r.members {
+		if !synced[name] {
+			out["vrrp_instance "+name] = &runningGroup{group: vrrp.NewGroup("", m.Member), names: []string{name}, lone: true}
+		}
+	}
+	return out
+}
+
+// start gives a group its goroutine.
+func (r *router) start(key string, g *runningGroup) {
+	g.done = make(chan struct{})
+	r.running[key] = g
+	r.groups.Go(func() {
+		defer close(g.done)
+		r.run(r.ctx, g.group, key)
+	})
+}
+
+func (r *router) run(ctx context.Context, g *vrrp.Group, name string) {
+	if err := g.Run(ctx); err != nil {
+		r.log.Error("virtual router ended", "router", name, "error", err)
+	}
+}
+
+// apply makes a member of c, for regroup to start, or gives an existing one its new configuration.
+func (r *router) apply(c *vrrp.Config) error {
+	if m, ok := r.members[c.Name]; ok {
+		if reflect.DeepEqual(m.config, c) {
+			return nil
+		}
+		if err := r.host.Configure(c); err != nil {
+			return err
+		}
+		r.tracked.tell(m.Member, c)
+		m.Configure(c)
+		m.config = c
+		return nil
+	}
+	m := vrrp.NewMember(c, r.host, r.log, func(vrrp.Transition) {})
+	r.tracked.tell(m, c)
+	if err := r.host.Attach(c, m); err != nil {
+		return err
+	}
+	r.members[c.Name] = &member{Member: m, config: c}
+	return nil
+}
