@@ -153,13 +153,13 @@ func (c *Capture) Frames() []Frame {
 	return append([]Frame(nil), c.frames...)
 }
 
-// An Advert is a VRRP advertisement over IPv4 that was recorded.
+// An Advert is a VRRP advertisement that was recorded.
 type Advert struct {
 	At       time.Time
 	From     *Port
 	MAC      net.HardwareAddr // Ethernet source
 	Src, Dst netip.Addr
-	TTL      uint8
+	TTL      uint8 // over IPv6 the hop limit
 	Packet   vrrp.Packet
 	Err      error // why Packet is not valid
 }
@@ -186,7 +186,10 @@ func parseAdvert(f Frame) (Advert, bool) {
 	packet := gopacket.NewPacket(f.Data, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
 	eth, _ := packet.Layer(layers.LayerTypeEthernet).(*layers.Ethernet)
 	ip, _ := packet.Layer(layers.LayerTypeIPv4).(*layers.IPv4)
-	if eth == nil || ip == nil || ip.Protocol != layers.IPProtocolVRRP {
+	if ip == nil {
+		return parseAdvert6(f, packet)
+	}
+	if eth == nil || ip.Protocol != layers.IPProtocolVRRP {
 		return Advert{}, false
 	}
 	src, _ := netip.AddrFromSlice(ip.SrcIP.To4())

@@ -12,7 +12,8 @@ type Instance struct {
 	Version   int // 2 or 3
 	Priority  int
 	Interval  time.Duration
-	Address   netip.Prefix // the virtual address; adverts go out of eth0
+	Address   netip.Prefix   // the virtual address; adverts go out of eth0
+	Also      []netip.Prefix // further virtual addresses, after Address
 	NoPreempt bool
 	Password  string     // version 2; empty for none
 	Source    netip.Addr // unicast; the zero Addr for multicast
@@ -32,8 +33,8 @@ func (v Instance) HCL() string {
   priority          = %d
   advert_interval   = %q
   preempt           = %t
-  virtual_addresses = [%q]
-`, InstanceName, v.Version, v.Priority, v.Interval, !v.NoPreempt, v.Address)
+  virtual_addresses = [%s]
+`, InstanceName, v.Version, v.Priority, v.Interval, !v.NoPreempt, v.addresses(`"%s"`, ", "))
 	if v.Source.IsValid() {
 		fmt.Fprintf(&b, "  unicast {\n    source = %q\n    peers  = [%q]\n  }\n", v.Source, v.Peer)
 	}
@@ -56,7 +57,7 @@ func (v Instance) Keepalived() string {
   virtual_ipaddress {
     %s
   }
-`, InstanceName, v.Version, v.Priority, v.Interval.Seconds(), v.Address)
+`, InstanceName, v.Version, v.Priority, v.Interval.Seconds(), v.addresses("%s", "\n    "))
 	if v.NoPreempt {
 		b.WriteString("  nopreempt\n")
 	}
@@ -67,4 +68,13 @@ func (v Instance) Keepalived() string {
 		fmt.Fprintf(&b, "  authentication {\n    auth_type PASS\n    auth_pass %s\n  }\n", v.Password)
 	}
 	return b.String() + "}\n"
+}
+
+// addresses returns the virtual addresses, each in a format, with a separator between them.
+func (v Instance) addresses(format, between string) string {
+	var out []string
+	for _, p := range append([]netip.Prefix{v.Address}, v.Also...) {
+		out = append(out, fmt.Sprintf(format, p))
+	}
+	return strings.Join(out, between)
 }

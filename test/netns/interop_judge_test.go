@@ -37,7 +37,7 @@ func badAdvert(a netns.Advert) error {
 	switch {
 	case a.Err != nil:
 		return fmt.Errorf("advert of %s at %s: %w", a.Src, clock(a.At), a.Err)
-	case a.TTL != 255:
+	case a.TTL != 255 && (a.Dst.Is4() || a.Dst.IsMulticast()): // keepalived leaves that of unicast over IPv6 to the kernel
 		return fmt.Errorf("advert of %s at %s: TTL is %d, want 255", a.Src, clock(a.At), a.TTL)
 	case a.Packet.Priority == 0:
 		return fmt.Errorf("advert of %s at %s: priority 0", a.Src, clock(a.At))

@@ -45,6 +45,8 @@ func matrix() []cell {
 		{name: "v2 password", rules: rules{version: 2, password: "s3cret"}, betterInt: time.Second, worseInt: time.Second},
 		{name: "v3 multicast", rules: rules{version: 3}, betterInt: tenth, worseInt: tenth},
 		{name: "v3 unicast", rules: rules{version: 3, unicast: true}, betterInt: tenth, worseInt: tenth},
+		{name: "v3 multicast IPv6", rules: rules{version: 3, ipv6: true}, betterInt: tenth, worseInt: tenth},
+		{name: "v3 unicast IPv6", rules: rules{version: 3, ipv6: true, unicast: true}, betterInt: tenth, worseInt: tenth},
 		{name: "v3 slow master", rules: rules{version: 3}, betterInt: 4 * tenth, worseInt: tenth},
 		{name: "v3 slow backup", rules: rules{version: 3}, betterInt: tenth, worseInt: 4 * tenth},
 	} {
@@ -63,8 +65,8 @@ func matrix() []cell {
 func TestPairHasExactlyOneMaster(parent *testing.T) {
 	for _, c := range matrix() {
 		parent.Run(c.String(), func(t *testing.T) {
-			better := speaker{kind: c.better, address: "192.0.2.1", priority: 200, interval: c.betterInt}
-			worse := speaker{kind: c.worse, address: "192.0.2.2", priority: 100, interval: c.worseInt}
+			better := speaker{kind: c.better, address: c.rules.address(1), priority: 200, interval: c.betterInt}
+			worse := speaker{kind: c.worse, address: c.rules.address(2), priority: 100, interval: c.worseInt}
 			d := newDuel(t, parent, c.rules, better, worse)
 			t.Parallel()
 			l := life{duel: d, better: d.speakers[0], worse: d.speakers[1]}
@@ -218,14 +220,19 @@ func TestBackupWithoutPreemptionStaysBackup(parent *testing.T) {
 }
 
 func TestEqualPriorityIsDecidedByAddress(parent *testing.T) {
-	for _, c := range []struct{ name, higher, lower string }{
-		{"govrrpd has the higher address", govrrpd, keepalived},
-		{"keepalived has the higher address", keepalived, govrrpd},
+	for _, c := range []struct {
+		name, higher, lower string
+		rules               rules
+	}{
+		{"govrrpd has the higher address", govrrpd, keepalived, rules{version: 3}},
+		{"keepalived has the higher address", keepalived, govrrpd, rules{version: 3}},
+		{"govrrpd has the higher IPv6 address", govrrpd, keepalived, rules{version: 3, ipv6: true}},
+		{"keepalived has the higher IPv6 address", keepalived, govrrpd, rules{version: 3, ipv6: true}},
 	} {
 		parent.Run(c.name, func(t *testing.T) {
-			lower := speaker{kind: c.lower, address: "192.0.2.9", priority: 100, interval: 100 * time.Millisecond}
-			higher := speaker{kind: c.higher, address: "192.0.2.30", priority: 100, interval: 100 * time.Millisecond}
-			d := newDuel(t, parent, rules{version: 3}, lower, higher)
+			lower := speaker{kind: c.lower, address: c.rules.address(9), priority: 100, interval: 100 * time.Millisecond}
+			higher := speaker{kind: c.higher, address: c.rules.address(30), priority: 100, interval: 100 * time.Millisecond}
+			d := newDuel(t, parent, c.rules, lower, higher)
 			t.Parallel()
 			low, high := d.speakers[0], d.speakers[1]
 			high.port.Unplug()

@@ -23,12 +23,46 @@ const (
 // virtual is the address that is fought for.
 var virtual = netip.MustParseAddr("192.0.2.100")
 
+// virtual6 is that over IPv6, and virtualLocal what goes before it: RFC 9568 section 5.2.9 wants the first to be link-local.
+var (
+	virtual6     = netip.MustParseAddr("2001:db8::100")
+	virtualLocal = netip.MustParseAddr("fe80::100")
+)
+
 // rules are what both sides of a duel are told about the virtual router.
 type rules struct {
 	version   int
 	password  string // version 2
 	unicast   bool
 	noPreempt bool
+	ipv6      bool
+}
+
+// virtual returns the address that is fought for.
+func (r rules) virtual() netip.Addr {
+	if r.ipv6 {
+		return virtual6
+	}
+	return virtual
+}
+
+// address returns where the adverts of a speaker come from.
+func (r rules) address(last int) string {
+	switch {
+	case r.ipv6 && r.unicast:
+		return fmt.Sprintf("2001:db8::%x", last)
+	case r.ipv6:
+		return fmt.Sprintf("fe80::%x", last)
+	}
+	return fmt.Sprintf("192.0.2.%d", last)
+}
+
+// prefix returns the address with the length of its network.
+func (r rules) prefix(address string) string {
+	if r.ipv6 {
+		return address + "/64"
+	}
+	return address + "/24"
 }
 
 // A speaker is one of the two daemons, on a node of its own.
@@ -75,13 +109,16 @@ func (s *speaker) listens() bool {
 	return role == "backup" || role == "master" // which it may be already
 }
 
-func (s *speaker) holds() bool { return s.node.Has(virtual) }
+func (s *speaker) holds() bool { return s.node.Has(s.rules.virtual()) }
 
 // instance returns what s is configured with.
 func (s *speaker) instance() netns.Instance {
 	v := netns.Instance{
 		Version: s.rules.version, Priority: s.priority, Interval: s.interval, Address: netip.PrefixFrom(virtual, 24),
 		NoPreempt: s.rules.noPreempt, Password: s.rules.password,
+	}
+	if s.rules.ipv6 {
+		v.Address, v.Also = netip.PrefixFrom(virtualLocal, 64), []netip.Prefix{netip.PrefixFrom(virtual6, 64)}
 	}
 	if s.rules.unicast {
 		v.Source, v.Peer = netip.MustParseAddr(s.address), netip.MustParseAddr(s.peer)
@@ -112,11 +149,11 @@ func newDuel(t, parent *testing.T, r rules, first, second speaker) *duel {
 	for i, s := range d.speakers {
 		s.rules = r
 		s.node = d.Node(fmt.Sprintf("%s%d", s.kind[:1], i))
-		s.port = d.lan.Attach(s.node, "eth0", s.address+"/24")
+		s.port = d.lan.Attach(s.node, "eth0", r.prefix(s.address))
 		nodes, ports = append(nodes, s.node), append(ports, s.port)
 	}
 	d.capture = d.Capture(ports...)
-	d.holders = d.WatchHolders(virtual, nodes...)
+	d.holders = d.WatchHolders(r.virtual(), nodes...)
 	t.Cleanup(func() {
 		d.holders.Stop()
 		for _, n := range nodes {

@@ -204,12 +204,15 @@ func (n *Node) up(name string) {
 	n.w.must(n.nl.LinkSetUp(n.link(name)), "%s: set %s up", n.Name, name)
 }
 
-// AddAddress puts an address with its prefix length on an interface.
+// AddAddress puts an address with its prefix length on an interface. An IPv6 one can be used at once: it skips duplicate address detection.
 func (n *Node) AddAddress(link, prefix string) {
 	n.w.t.Helper()
 	addr, err := netlink.ParseAddr(prefix)
 	n.w.must(err, "%s: address %s", n.Name, prefix)
 	addr.Label = ""
+	if addr.IP.To4() == nil {
+		addr.Flags |= unix.IFA_F_NODAD
+	}
 	n.w.must(n.nl.AddrAdd(n.link(link), addr), "%s: add %s to %s", n.Name, prefix, link)
 	n.up(link)
 }
@@ -241,16 +244,24 @@ func (n *Node) RuleFrom(prefix string, table int) {
 
 // Has tells whether the node holds addr on any interface at this moment. Any goroutine may call it.
 func (n *Node) Has(addr netip.Addr) bool {
-	list, err := n.nl.AddrList(nil, netlink.FAMILY_V4)
+	list, err := n.nl.AddrList(nil, familyOf(addr))
 	if err != nil {
 		return false
 	}
 	for _, a := range list {
-		if got, ok := netip.AddrFromSlice(a.IP.To4()); ok && got == addr {
+		if got, ok := netip.AddrFromSlice(a.IP); ok && got.Unmap() == addr {
 			return true
 		}
 	}
 	return false
+}
+
+// familyOf returns the family of addr as netlink numbers it.
+func familyOf(addr netip.Addr) int {
+	if addr.Is6() {
+		return netlink.FAMILY_V6
+	}
+	return netlink.FAMILY_V4
 }
 
 // MAC returns the hardware address of an interface.
@@ -268,11 +279,11 @@ func (n *Node) attached(link string) *netlink.LinkAttrs {
 // Neighbor returns the hardware address that the node would send to for addr on link; nil when it would have to ask first.
 func (n *Node) Neighbor(link string, addr netip.Addr) net.HardwareAddr {
 	n.w.t.Helper()
-	list, err := n.nl.NeighList(n.attached(link).Index, netlink.FAMILY_V4)
+	list, err := n.nl.NeighList(n.attached(link).Index, familyOf(addr))
 	n.w.must(err, "%s: neighbours", n.Name)
 	const usable = netlink.NUD_REACHABLE | netlink.NUD_STALE | netlink.NUD_DELAY | netlink.NUD_PROBE | netlink.NUD_PERMANENT
 	for _, e := range list {
-		if bytes.Equal(e.IP.To4(), addr.AsSlice()) && e.State&usable != 0 {
+		if e.IP.Equal(addr.AsSlice()) && e.State&usable != 0 {
 			return e.HardwareAddr
 		}
 	}

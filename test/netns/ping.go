@@ -11,11 +11,14 @@ import (
 
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 )
 
 // A Pinger asks an address for an echo all the time: it sees whether the address answers, whoever has it.
 type Pinger struct {
 	conn   net.PacketConn
+	ask    icmp.Type // an echo request of the address's family
+	answer icmp.Type
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 	mu     sync.Mutex
@@ -29,10 +32,16 @@ const noReply = time.Duration(-1)
 // Ping sends an echo request to addr at every interval, until Stop or the end of the World. It sends at most 65,536.
 func (n *Node) Ping(addr netip.Addr, interval time.Duration) *Pinger {
 	n.w.t.Helper()
-	conn, err := n.ListenPacket("ip4:icmp", "0.0.0.0")
+	network, any := "ip4:icmp", "0.0.0.0"
+	p := &Pinger{ask: ipv4.ICMPTypeEcho, answer: ipv4.ICMPTypeEchoReply}
+	if addr.Is6() {
+		network, any = "ip6:ipv6-icmp", "::"
+		p.ask, p.answer = ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply
+	}
+	conn, err := n.ListenPacket(network, any)
 	n.w.must(err, "%s: ping", n.Name)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(n.w.t.Context()))
-	p := &Pinger{conn: conn, cancel: cancel}
+	p.conn, p.cancel = conn, cancel
 	n.closers = append(n.closers, p.Stop)
 	p.done.Go(func() { p.send(ctx, addr, interval) })
 	p.done.Go(p.receive)
@@ -48,7 +57,7 @@ func (p *Pinger) send(ctx context.Context, addr netip.Addr, interval time.Durati
 	to := &net.IPAddr{IP: addr.AsSlice()}
 	for seq := range 1 << 16 {
 		body := icmp.Echo{ID: pingID, Seq: seq, Data: binary.BigEndian.AppendUint64(nil, uint64(seq))}
-		b, err := (&icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &body}).Marshal(nil)
+		b, err := (&icmp.Message{Type: p.ask, Body: &body}).Marshal(nil)
 		if err != nil {
 			return // cannot be: the message is ours
 		}
@@ -74,8 +83,8 @@ func (p *Pinger) receive() {
 		if err != nil {
 			continue // an ICMP error that the kernel passes on
 		}
-		m, err := icmp.ParseMessage(1, buf[:n])
-		if err != nil || m.Type != ipv4.ICMPTypeEchoReply {
+		m, err := icmp.ParseMessage(p.answer.Protocol(), buf[:n])
+		if err != nil || m.Type != p.answer {
 			continue
 		}
 		if echo, ok := m.Body.(*icmp.Echo); ok && echo.ID == pingID {

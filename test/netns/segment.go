@@ -2,6 +2,8 @@ package netns
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -33,7 +35,8 @@ func (w *World) Segment(name string) *Segment {
 	return &Segment{Name: name, w: w, bridge: w.fabric.link(name)}
 }
 
-// Attach lays a cable from the segment to a new interface of n, with the given addresses.
+// Attach lays a cable from the segment to a new interface of n, with the given addresses. When one of them is link-local, the kernel gives
+// the interface no other one.
 func (s *Segment) Attach(n *Node, link string, prefixes ...string) *Port {
 	w := s.w
 	w.t.Helper()
@@ -44,11 +47,19 @@ func (s *Segment) Attach(n *Node, link string, prefixes ...string) *Port {
 	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: link, PeerNamespace: netlink.NsFd(n.ns)}
 	w.must(w.fabric.nl.LinkAdd(veth), "cable %s to %s", s.Name, n.Name)
 	w.fabric.up(p.name)
+	if slices.ContainsFunc(prefixes, isLinkLocal) {
+		n.Sysctl("net/ipv6/conf/"+link+"/addr_gen_mode", "1")
+	}
 	n.up(link)
 	for _, prefix := range prefixes {
 		n.AddAddress(link, prefix)
 	}
 	return p
+}
+
+func isLinkLocal(prefix string) bool {
+	p, err := netip.ParsePrefix(prefix)
+	return err == nil && p.Addr().Is6() && p.Addr().IsLinkLocalUnicast()
 }
 
 // Cut pulls the cable out: the node loses its carrier.
