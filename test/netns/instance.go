@@ -23,18 +23,21 @@ type Instance struct {
 // InstanceName is what the virtual router of an Instance is called in logs and status.
 const InstanceName = "v"
 
+// instanceVRID is its virtual router id.
+const instanceVRID = 51
+
 // HCL returns the configuration for govrrpd.
 func (v Instance) HCL() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `vrrp_instance %q {
   interface         = "eth0"
-  virtual_router_id = 51
+  virtual_router_id = %d
   version           = %d
   priority          = %d
   advert_interval   = %q
   preempt           = %t
   virtual_addresses = [%s]
-`, InstanceName, v.Version, v.Priority, v.Interval, !v.NoPreempt, v.addresses(`"%s"`, ", "))
+`, InstanceName, instanceVRID, v.Version, v.Priority, v.Interval, !v.NoPreempt, v.addresses(`"%s"`, ", "))
 	if v.Source.IsValid() {
 		fmt.Fprintf(&b, "  unicast {\n    source = %q\n    peers  = [%q]\n  }\n", v.Source, v.Peer)
 	}
@@ -50,14 +53,14 @@ func (v Instance) Keepalived() string {
 	fmt.Fprintf(&b, `vrrp_instance %s {
   state BACKUP
   interface eth0
-  virtual_router_id 51
+  virtual_router_id %d
   version %d
   priority %d
   advert_int %g
   virtual_ipaddress {
     %s
   }
-`, InstanceName, v.Version, v.Priority, v.Interval.Seconds(), v.addresses("%s", "\n    "))
+`, InstanceName, instanceVRID, v.Version, v.Priority, v.Interval.Seconds(), v.addresses("%s", "\n    "))
 	if v.NoPreempt {
 		b.WriteString("  nopreempt\n")
 	}

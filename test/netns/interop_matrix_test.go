@@ -33,7 +33,7 @@ func (c cell) String() string {
 	if c.worseFirst {
 		first = c.worse
 	}
-	return fmt.Sprintf("%s/better=%s/first=%s", c.name, c.better, first)
+	return fmt.Sprintf("%s/%s over %s/first=%s", c.name, c.better, c.worse, first)
 }
 
 // matrix returns every rule with each kind as the better one, and each as the one that starts first.
@@ -50,7 +50,10 @@ func matrix() []cell {
 		{name: "v3 slow master", rules: rules{version: 3}, betterInt: 4 * tenth, worseInt: tenth},
 		{name: "v3 slow backup", rules: rules{version: 3}, betterInt: tenth, worseInt: 4 * tenth},
 	} {
-		for _, kinds := range [][2]string{{govrrpd, keepalived}, {keepalived, govrrpd}} {
+		for _, kinds := range [][2]string{{govrrpd, keepalived}, {keepalived, govrrpd}, {govrrpd, frr}, {frr, govrrpd}} {
+			if !c.rules.known(kinds[0]) || !c.rules.known(kinds[1]) {
+				continue
+			}
 			for _, worseFirst := range []bool{false, true} {
 				c.better, c.worse, c.worseFirst = kinds[0], kinds[1], worseFirst
 				cells = append(cells, c)
@@ -137,7 +140,7 @@ func (l life) resign() {
 	if own[len(own)-1].Packet.Priority != 0 {
 		l.t.Errorf("%s left without a word: its adverts are\n%swant a last one with priority 0", l.better, describe(own))
 	}
-	l.WaitFor(startup, "end of "+l.better.String(), func() bool { return !l.better.run.Running() })
+	l.WaitFor(startup, "end of "+l.better.String(), l.better.gone)
 	l.peace(l.worse)
 }
 

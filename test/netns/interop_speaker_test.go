@@ -18,6 +18,7 @@ import (
 const (
 	govrrpd    = "govrrpd"
 	keepalived = "keepalived"
+	frr        = "frr"
 )
 
 // virtual is the address that is fought for.
@@ -65,6 +66,11 @@ func (r rules) prefix(address string) string {
 	return address + "/24"
 }
 
+// known tells whether a daemon has what the rules ask for: FRR has neither passwords nor unicast.
+func (r rules) known(kind string) bool {
+	return kind != frr || (r.password == "" && !r.unicast)
+}
+
 // A speaker is one of the two daemons, on a node of its own.
 type speaker struct {
 	kind     string
@@ -78,6 +84,7 @@ type speaker struct {
 	port  *netns.Port
 	run   *netns.Process
 	gov   *netns.Director
+	frr   *netns.FRR
 	read  int // bytes of the log that earlier runs wrote
 }
 
@@ -89,21 +96,46 @@ func (s *speaker) start() {
 	if s.run != nil {
 		s.read = len(s.run.Log())
 	}
-	if s.kind == keepalived {
+	switch {
+	case s.kind == keepalived:
 		s.run = s.node.Keepalived(keepalived, s.instance().Keepalived(), "--vrrp")
-		return
+	case s.kind == govrrpd:
+		s.gov = s.node.Govrrpd(s.instance().HCL())
+		s.run = s.gov.Process
+	case s.frr == nil:
+		s.frr = s.node.FRR(s.instance())
+		s.run = s.frr.Process
+	default:
+		s.frr.Shutdown(false)
 	}
-	s.gov = s.node.Govrrpd(s.instance().HCL())
-	s.run = s.gov.Process
 }
 
-// resign asks for an orderly stop and does not wait for it: keepalived stays for another second after it has left.
-func (s *speaker) resign() { s.run.Signal(syscall.SIGTERM) }
+// resign asks for an orderly stop and does not wait for it: keepalived stays for another second after it has left. FRR is told to shut
+// the virtual router down: a vrrpd that ends leaves its address in place.
+func (s *speaker) resign() {
+	if s.kind == frr {
+		s.frr.Shutdown(true)
+		return
+	}
+	s.run.Signal(syscall.SIGTERM)
+}
+
+// gone tells whether what resign asked for is done.
+func (s *speaker) gone() bool {
+	if s.kind == frr {
+		return s.frr.Role() == "Initialize"
+	}
+	return !s.run.Running()
+}
 
 // listens tells whether this run has got as far as listening to others.
 func (s *speaker) listens() bool {
-	if s.kind == keepalived {
+	switch s.kind {
+	case keepalived:
 		return strings.Contains(s.run.Log()[s.read:], "Entering BACKUP STATE")
+	case frr:
+		role := s.frr.Role()
+		return role == "Backup" || role == "Master"
 	}
 	role := s.gov.Role(netns.InstanceName)
 	return role == "backup" || role == "master" // which it may be already

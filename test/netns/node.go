@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,6 +35,7 @@ type Node struct {
 	procs   []*Process
 	cables  map[string]*netlink.LinkAttrs // by interface; those whose index and hardware address somebody asked for
 	closers []func()
+	runs    atomic.Int32 // index of an interface of which the addresses count only while it runs; 0 for none
 }
 
 // Node makes a namespace with its loopback up.
@@ -250,7 +252,7 @@ func (n *Node) Has(addr netip.Addr) bool {
 	}
 	for _, a := range list {
 		if got, ok := netip.AddrFromSlice(a.IP); ok && got.Unmap() == addr {
-			return true
+			return int32(a.LinkIndex) != n.runs.Load() || n.running(a.LinkIndex)
 		}
 	}
 	return false
@@ -262,6 +264,12 @@ func familyOf(addr netip.Addr) int {
 		return netlink.FAMILY_V6
 	}
 	return netlink.FAMILY_V4
+}
+
+// running tells whether an interface is up and has a carrier.
+func (n *Node) running(index int) bool {
+	l, err := n.nl.LinkByIndex(index)
+	return err == nil && l.Attrs().RawFlags&unix.IFF_RUNNING != 0
 }
 
 // MAC returns the hardware address of an interface.
