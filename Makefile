@@ -27,11 +27,11 @@ if [ -n "$$missing" ]; then echo "== apt-get install$$missing"; mkdir -p bin; \
 endef
 
 NETNS_TOOLS := ip:iproute2 nft:nftables
-PEERS       := keepalived:keepalived ipvsadm:ipvsadm
+PEERS       := keepalived:keepalived ipvsadm:ipvsadm /usr/lib/frr/vrrpd:frr
 KERNEL      := modprobe:kmod linux.uml:user-mode-linux
 RACE_TOOLS  := gcc:gcc /usr/include/stdlib.h:libc6-dev
 
-.PHONY: all build demo test test-fast bench lab lint fuzz cover install clean programs tools-netns tools-lab
+.PHONY: all build demo test interop test-fast bench lab lint fuzz cover install clean programs tools-netns tools-lab
 
 all: build
 
@@ -71,6 +71,10 @@ test: programs tools-lab $(GOLANGCI)
 	  -go 'namespaces=CGO_ENABLED=1 go test -race -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)' \
 	  -go 'interop=go test -count=1 -tags netns -timeout 15m -parallel 40 -json $$(bin/tally -tagged netns -in interop_)' \
 	  -go 'lab=$(GOTEST_LAB) -json $$(bin/tally -tagged lab)'
+
+# The matrix of pairs with keepalived and FRR, and the table of its figures.
+interop: programs tools-netns
+	go test -count=1 -tags netns -timeout 15m -parallel 40 ./test/netns -run TestPairHasExactlyOneMaster -args -figures $(CURDIR)/contrib/interop.md
 
 test-fast: programs
 	@bin/tally -check 'vet=go vet ./...' -go 'unit=go test -json ./...'

@@ -112,6 +112,8 @@ func (d *duel) passed(what string, since time.Time, most change) {
 	samples := d.holders.Since(since)
 	got, late := changeIn(samples), lateness(samples)
 	d.t.Logf("%-20s %s", what, got)
+	d.record(what+", nobody", got.nobody)
+	d.record(what+", both", got.both)
 	if got.nobody > most.nobody+late || got.both > most.both+late {
 		d.t.Errorf("%s: %s; want at most %s, and %.0f ms for a busy machine", what, got, most, ms(late))
 	}

@@ -66,11 +66,13 @@ func matrix() []cell {
 }
 
 func TestPairHasExactlyOneMaster(parent *testing.T) {
+	record := newRecord(parent)
 	for _, c := range matrix() {
 		parent.Run(c.String(), func(t *testing.T) {
 			better := speaker{kind: c.better, address: c.rules.address(1), priority: 200, interval: c.betterInt}
 			worse := speaker{kind: c.worse, address: c.rules.address(2), priority: 100, interval: c.worseInt}
 			d := newDuel(t, parent, c.rules, better, worse)
+			d.record = record.of(c.String())
 			t.Parallel()
 			l := life{duel: d, better: d.speakers[0], worse: d.speakers[1]}
 			l.elect(c.worseFirst)
@@ -174,7 +176,8 @@ func (l life) takenOver(what string, since time.Time) {
 	l.WaitFor(down+time.Second, l.worse.String()+" to take over", l.worse.holds)
 	gap, late := l.silence(l.better, l.worse, since), l.late(since)
 	l.t.Logf("%-20s silence of %.1f ms, the protocol says %.1f ms", what, ms(gap), ms(down))
-	if gap < down-time.Millisecond || gap > down+margin+late {
+	l.record(what+", silence", gap)
+	if gap < down-l.worse.early() || gap > down+margin+late {
 		l.t.Errorf("%s: %s took over %s after the last advert, want %s + at most %s + %s", what, l.worse, gap, down, margin, late)
 	}
 }
@@ -185,7 +188,7 @@ func (l life) plugIn() {
 	began := time.Now()
 	l.better.port.Heal()
 	l.settled(l.better, startup+l.better.down(l.worse.interval))
-	l.passed("cable plugged in", began, change{nobody: margin, both: overlap})
+	l.passed("cable plugged in", began, change{nobody: margin, both: l.better.unheard() + overlap})
 	l.peace(l.better)
 }
 

@@ -166,6 +166,7 @@ type duel struct {
 	speakers [2]*speaker
 	capture  *netns.Capture
 	holders  *netns.Holders
+	record   func(what string, figure time.Duration) // for the table of figures
 }
 
 // newDuel makes the network of t, a subtest of parent; nobody has started yet. All duels of a parent are to be made before the first
@@ -173,7 +174,7 @@ type duel struct {
 // others need too.
 func newDuel(t, parent *testing.T, r rules, first, second speaker) *duel {
 	t.Helper()
-	d := &duel{World: netns.New(newLasting(t, parent)), t: t, speakers: [2]*speaker{&first, &second}}
+	d := &duel{World: netns.New(newLasting(t, parent)), t: t, speakers: [2]*speaker{&first, &second}, record: func(string, time.Duration) {}}
 	first.peer, second.peer = second.address, first.address
 	d.lan = d.Segment("lan0")
 	var nodes []*netns.Node
@@ -237,4 +238,21 @@ func (s *speaker) skew(interval time.Duration) time.Duration {
 		interval = time.Second
 	}
 	return time.Duration(256-s.priority) * interval / 256
+}
+
+// early returns how much sooner than the protocol says a backup may take over: FRR counts in whole hundredths of a second, rounded down.
+func (s *speaker) early() time.Duration {
+	if s.kind == frr {
+		return 10 * time.Millisecond
+	}
+	return time.Millisecond
+}
+
+// unheard returns how long one whose cable was out may hold the address without a word of it: FRR is master all the while, gives the
+// address back with the carrier and speaks when its timer runs out.
+func (s *speaker) unheard() time.Duration {
+	if s.kind == frr {
+		return s.interval
+	}
+	return 0
 }
