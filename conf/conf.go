@@ -30,7 +30,8 @@ import (
 // A Config is what the files say, with every default filled in and every rule checked.
 type Config struct {
 	Global   Global
-	Routers  []*vrrp.Config // in file order
+	Routers  []*vrrp.Config   // in file order
+	Groups   []vrrp.SyncGroup // in file order
 	Services []ipvs.VirtualServer
 	Checks   []Check  // in the order of the real servers
 	Files    []string // that were read, sorted
@@ -73,10 +74,11 @@ func Load(paths []string, vars map[string]string) (*Config, hcl.Diagnostics) {
 
 // rawConfig is the top level of all files together.
 type rawConfig struct {
-	Variables []rawVariable `hcl:"variable,block"`
-	Global    *rawGlobal    `hcl:"global,block"`
-	Routers   []rawRouter   `hcl:"vrrp_instance,block"`
-	Services  []rawService  `hcl:"virtual_server,block"`
+	Variables []rawVariable  `hcl:"variable,block"`
+	Global    *rawGlobal     `hcl:"global,block"`
+	Routers   []rawRouter    `hcl:"vrrp_instance,block"`
+	Groups    []rawSyncGroup `hcl:"vrrp_sync_group,block"`
+	Services  []rawService   `hcl:"virtual_server,block"`
 }
 
 // A decoder turns raw blocks into domain values and collects what is wrong with them.
@@ -97,6 +99,7 @@ func (d *decoder) config(vars map[string]string) *Config {
 	d.diags, d.undecoded = append(d.diags, diags...), diags.HasErrors()
 	d.buildGlobal(raw.Global)
 	c := &Config{Global: d.global, Routers: d.routers(raw.Routers)}
+	c.Groups = d.syncGroups(raw.Groups, c.Routers)
 	c.Services, c.Checks = d.services(raw.Services)
 	if len(raw.Routers)+len(raw.Services) == 0 && !d.diags.HasErrors() {
 		d.problem(hcl.Range{Filename: d.src.names[0]}, "there is neither a vrrp_instance nor a virtual_server",

@@ -189,13 +189,15 @@ func translations() map[string]string {
 		"url":                     `write path = "/healthz"`,
 		"status_code":             `write status = ["200-299"]`,
 		"port":                    `write the port with the address: "10.0.0.11:8080"`,
+
+		"sync_group_tracking_weight": "write member_weights = true",
 	}
 }
 
 // later are the keywords that users know from the project's plan and this version does not have.
 func later() map[string]bool {
 	out := map[string]bool{}
-	for _, name := range strings.Fields("preempt_delay accept vmac track route rule notify vrrp_sync_group track_script track_file " +
+	for _, name := range strings.Fields("preempt_delay accept vmac track route rule notify track_script track_file " +
 		"track_process sync_daemon http addresses fwmark quorum locals") {
 		out[name] = true
 	}

@@ -23,6 +23,7 @@ type Status struct {
 	Director DirectorStatus       `json:"director"`
 	Router   RouterStatus         `json:"router"`
 	VRRP     []vrrp.Status        `json:"vrrp"`
+	Groups   []vrrp.GroupStatus   `json:"vrrp_sync_groups"`
 	Kernel   kernel.Status        `json:"kernel"`
 	IPVS     []ipvs.ServiceStatus `json:"ipvs"`
 	Engine   EngineStatus         `json:"ipvs_engine"`
@@ -67,6 +68,7 @@ func (d *daemon) status() Status {
 		s.Router.Error = err.Error()
 	}
 	s.Router.PID, s.Router.Version = router.PID, router.Version
+	s.Groups = nonNil(router.Groups)
 	s.VRRP, s.Kernel = nonNil(router.Routers), router.Kernel
 	engine := d.engine.Status()
 	s.IPVS = nonNil(engine.Services)

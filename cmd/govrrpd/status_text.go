@@ -64,6 +64,23 @@ func writeVRRP(w io.Writer, s Status, now time.Time) {
 		return
 	}
 	writeNone(w, len(s.VRRP), "vrrp_instance")
+	writeSyncGroups(w, s.Groups, now)
+}
+
+// writeSyncGroups shows the routers that change role together; nothing where there are none, as on most hosts.
+func writeSyncGroups(w io.Writer, groups []vrrp.GroupStatus, now time.Time) {
+	if len(groups) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "SYNC GROUP\tROLE\tSINCE\tMEMBERS")
+	for _, g := range groups {
+		members := strings.Join(g.Members, " ")
+		if len(g.Ready) > 0 {
+			members += " HELD BACK: nobody else is master of " + strings.Join(g.Ready, " ")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", g.Name, g.Role, age(now, g.Since), members)
+	}
+	fmt.Fprintln(w)
 }
 
 // shownAddresses is how many addresses fit on a line of one screen beside the rest.

@@ -29,6 +29,10 @@ func exampleStatus(now time.Time) Status {
 			{Name: "inner", Interface: "eth1", VRID: 52, Role: vrrp.Fault, Priority: 100, Since: now.Add(-50 * time.Hour),
 				VirtualAddresses: []netip.Prefix{vip, vip, vip, vip, vip}, Reasons: []string{"link: eth1 has no carrier"}},
 		},
+		Groups: []vrrp.GroupStatus{
+			{Name: "edge", Role: vrrp.Master, Since: now.Add(-time.Hour), Members: []string{"web", "inner"}},
+			{Name: "site", Role: vrrp.Backup, Since: now.Add(-time.Second), Members: []string{"a", "b", "c"}, Ready: []string{"a", "c"}},
+		},
 		IPVS: []ipvs.ServiceStatus{
 			{Name: "shop", Address: netip.MustParseAddrPort("192.0.2.10:80"), Protocol: "tcp", Scheduler: "wlc", Forward: "nat",
 				RealServers: []ipvs.ServerStatus{
@@ -52,7 +56,7 @@ func TestStatusText(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	lost := exampleStatus(now)
 	lost.Router = RouterStatus{Error: "the router process is not running"}
-	lost.VRRP = nil
+	lost.VRRP, lost.Groups = nil, nil
 	lost.Engine.Error = "read the table: operation not permitted"
 	for _, tt := range []struct {
 		name   string

@@ -10,7 +10,7 @@ vrrp_instance "web" {
   notify {
   }
 }
-vrrp_sync_group "edge" {
+sync_daemon {
 }
 virtual_server "shop" {
   address = "192.0.2.10:80"
