@@ -77,6 +77,8 @@ type Config struct {
 	Announce  Announce
 
 	Track []Tracker // each source once
+
+	VMAC *VMAC // the router has a hardware address of its own; nil for none
 }
 
 // An Address is one virtual address.
@@ -144,7 +146,7 @@ func (c *Config) Validate() error {
 	if err := c.validateEnds(); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, c.validateTrack(), c.validateHMAC())...)
+	return errors.Join(append(errs, c.validateTrack(), c.validateHMAC(), c.validateVMAC())...)
 }
 
 // validateEnds checks where adverts come from and go to.

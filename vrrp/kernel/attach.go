@@ -1,10 +1,12 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -21,8 +23,13 @@ func (h *Host) Attach(c *vrrp.Config, l Listener) error {
 	if err := h.load(); err != nil {
 		return fmt.Errorf("attach %s: %w", c.Name, err)
 	}
-	r := &router{config: c, listener: l}
+	g, err := newGuise(c)
+	if err != nil {
+		return fmt.Errorf("attach %s: %w", c.Name, err)
+	}
+	r := &router{config: c, listener: l, guise: g}
 	if err := h.place(r); err != nil {
+		g.close()
 		return fmt.Errorf("attach %s: %w", c.Name, err)
 	}
 	h.mu.Lock()
@@ -41,11 +48,18 @@ func (h *Host) Configure(c *vrrp.Config) error {
 	if r == nil {
 		return fmt.Errorf("configure %s: no such virtual router is attached", c.Name)
 	}
-	next := &router{config: c, listener: r.listener, source: r.source, told: r.told}
+	g, err := r.nextGuise(c)
+	if err != nil {
+		return fmt.Errorf("configure %s: %w", c.Name, err)
+	}
+	next := &router{config: c, listener: r.listener, source: r.source, told: r.told, toldTracked: r.toldTracked, guise: g}
 	if nameOf(r.config) == nameOf(c) && r.config.VRID == c.VRID {
 		next.port = r.port
 	} else {
 		if err := h.place(next); err != nil {
+			if g != r.guise {
+				g.close()
+			}
 			return fmt.Errorf("configure %s: %w", c.Name, err)
 		}
 		h.displace(r)
@@ -54,6 +68,9 @@ func (h *Host) Configure(c *vrrp.Config) error {
 	h.routers[c.Name] = next
 	h.mu.Unlock()
 	h.changed()
+	if g != r.guise {
+		r.guise.close()
+	}
 	return nil
 }
 
@@ -74,6 +91,10 @@ func (h *Host) Detach(name string) {
 		h.log.Error("addresses of a removed router are still there", "router", name, "error", err)
 	}
 	h.silence(name)
+	r.guise.close()
+	if err := h.macvlans.release(name); err != nil {
+		h.log.Error("interface with the virtual hardware address of a removed router is still there", "router", name, "error", err)
+	}
 	h.changed()
 }
 
@@ -166,11 +187,19 @@ func (h *Host) reconcile() {
 			unbound[p] = err
 		}
 	}
-	if h.unbound = len(unbound) > 0; h.unbound {
+	h.unbound = len(unbound) > 0
+	now := time.Now()
+	h.settleAt = time.Time{}
+	h.survey(now)
+	for _, r := range h.attached() {
+		h.tell(r, errors.Join(unbound[r.port], h.disguise(r)), now)
+		h.tellTracked(r)
+	}
+	if h.unbound {
 		h.poke() // it is tried again soon
 	}
-	for _, r := range h.attached() {
-		h.tell(r, unbound[r.port])
+	if !h.settleAt.IsZero() {
+		h.pokeSettle()
 	}
 	for _, p := range h.ports {
 		if err := p.admit(h.sources(p)); err != nil {
@@ -183,8 +212,9 @@ func (h *Host) reconcile() {
 }
 
 // tell gives r's listener what changed.
-func (h *Host) tell(r *router, socket error) {
+func (h *Host) tell(r *router, socket error, now time.Time) {
 	v := h.facts.judge(r.config)
+	v.link = h.linkFault(r.config.Interface, now)
 	if v.link == "" && socket != nil {
 		v.link = "link: " + socket.Error()
 	}

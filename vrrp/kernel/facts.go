@@ -165,3 +165,25 @@ func (f *facts) judge(c *vrrp.Config) verdict {
 	}
 	return v
 }
+
+// byIndex returns the interface with that index.
+func (f *facts) byIndex(index int) (link, bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	l, ok := f.table.links[index]
+	return l, ok
+}
+
+// macvlans returns all interfaces that are a macvlan, by index.
+func (f *facts) macvlans() []link {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var out []link
+	for _, l := range f.table.links {
+		if l.macvlan != 0 {
+			out = append(out, l)
+		}
+	}
+	slices.SortFunc(out, func(a, b link) int { return a.index - b.index })
+	return out
+}

@@ -27,18 +27,19 @@ type want struct {
 	ifname string
 	prefix netip.Prefix
 	label  string
+	metric uint32 // of the route to the subnet; 0 for the kernel's own
 }
 
 func (w want) String() string { return fmt.Sprintf("%s on %s", w.prefix, w.ifname) }
 
 // interfaceOf returns the name of the interface that a lives on.
-func interfaceOf(c *vrrp.Config, a vrrp.Address) string { return cmp.Or(a.Interface, c.Interface) }
+func interfaceOf(c *vrrp.Config, a vrrp.Address) string { return c.AddressInterface(a) }
 
 // wants returns what c wants present while it is master.
 func wants(c *vrrp.Config) []want {
 	out := make([]want, len(c.Addresses))
 	for i, a := range c.Addresses {
-		out[i] = want{interfaceOf(c, a), a.Prefix, a.Label}
+		out[i] = want{ifname: interfaceOf(c, a), prefix: a.Prefix, label: a.Label, metric: metricOf(c, a)}
 	}
 	return out
 }
@@ -168,7 +169,7 @@ func (l *ledger) add(ws []want) (fresh []want, err error) {
 	}
 	ops := make([]addrOp, len(keys))
 	for i, k := range keys {
-		ops[i] = addrOp{key: k, label: ws[i].label, add: true}
+		ops[i] = addrOp{key: k, label: ws[i].label, metric: ws[i].metric, add: true}
 	}
 	l.facts.expect(keys)
 	failed, err := l.apply(ops)

@@ -16,8 +16,8 @@ func TestWantsNameTheInterfaceOfEachAddress(t *testing.T) {
 		{Prefix: netip.MustParsePrefix("10.0.0.2/24"), Interface: "eth1", Excluded: true},
 	}}
 	want := []want{
-		{"eth0", netip.MustParsePrefix("10.0.0.1/24"), "eth0:a"},
-		{"eth1", netip.MustParsePrefix("10.0.0.2/24"), ""},
+		{ifname: "eth0", prefix: netip.MustParsePrefix("10.0.0.1/24"), label: "eth0:a"},
+		{ifname: "eth1", prefix: netip.MustParsePrefix("10.0.0.2/24"), label: ""},
 	}
 	if diff := cmp.Diff(want, wants(c), wantOptions); diff != "" {
 		t.Errorf("wants (-want +got):\n%s", diff)
@@ -29,7 +29,9 @@ var wantOptions = cmp.Options{
 }
 
 func TestPlanIsTheDifference(t *testing.T) {
-	w := func(addr, label string) want { return want{"eth0", netip.MustParsePrefix(addr), label} }
+	w := func(addr, label string) want {
+		return want{ifname: "eth0", prefix: netip.MustParsePrefix(addr), label: label}
+	}
 	a, b, labelled := w("10.0.0.1/24", ""), w("10.0.0.2/24", ""), w("10.0.0.1/24", "eth0:a")
 	six, sixShort := w("2001:db8::10/64", ""), w("2001:db8::10/128", "")
 	for _, test := range []struct {

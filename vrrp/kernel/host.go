@@ -14,6 +14,7 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -44,6 +45,9 @@ type router struct {
 	port     *port
 	source   netip.Addr // of adverts; the zero Addr when there is none
 	told     *verdict   // what the listener knows; nil at first
+	// toldTracked is what it knows of the sources that it tracks.
+	toldTracked map[string]vrrp.Verdict
+	guise       *guise // nil without a virtual hardware address
 }
 
 // A Host is this machine, or rather one network namespace of it. It implements vrrp.Host. All methods may be called from any goroutine, before,
@@ -53,6 +57,11 @@ type Host struct {
 	facts  *facts
 	ledger *ledger
 	repair chan struct{} // one slot: addresses are to be compared
+	routes *routes       // that routers track
+
+	settling chan struct{} // one slot: settleAt is new
+
+	macvlans *macvlans
 
 	eventBuffer int           // bytes the kernel may queue for the watcher
 	rereadEvery time.Duration // between two full readings that nothing asked for
@@ -64,6 +73,10 @@ type Host struct {
 	unbound bool            // a port has no socket though its interface exists
 	stale   bool            // notices were lost and nothing was read since
 	workers sync.WaitGroup
+	delays  *delays
+	// settleAt is when the first of the delayed changes is due; zero: there is none.
+	settleAt time.Time
+	tracked  map[string]Tracked // by source
 
 	mu sync.RWMutex // held for no system call
 	// guarded by mu:
@@ -84,7 +97,11 @@ func NewHost(log *slog.Logger) *Host {
 		log:         log,
 		facts:       f,
 		ledger:      newLedger(f),
+		macvlans:    newMacvlans(f, log),
 		repair:      make(chan struct{}, 1),
+		routes:      newRoutes(log),
+		settling:    make(chan struct{}, 1),
+		delays:      newDelays(nil, nil),
 		eventBuffer: eventBuffer,
 		rereadEvery: rereadEvery,
 		ports:       map[portName]*port{},
@@ -107,14 +124,15 @@ func (h *Host) Send(c *vrrp.Config, to netip.Addr, p vrrp.Packet) error {
 	r := h.routers[c.Name]
 	var out *port
 	var source netip.Addr
+	var voice *voice
 	if r != nil {
-		out, source = r.port, r.source
+		out, source, voice = r.port, r.source, r.guise.speaker()
 	}
 	h.mu.RUnlock()
 	if out == nil {
 		return fmt.Errorf("send: %s is not attached", c.Name)
 	}
-	return out.send(source, to, p)
+	return out.send(voice, source, to, p)
 }
 
 // Hold makes the addresses of c present or absent, and removes those of an earlier Config of the same router. Present or absent already
@@ -128,10 +146,10 @@ func (h *Host) Hold(c *vrrp.Config, on bool) error {
 		return fmt.Errorf("hold: %w", err)
 	}
 	if on {
-		return h.ledger.hold(c, true)
+		return h.hold(c, true)
 	}
 	h.silence(c.Name)
-	err := h.ledger.hold(c, false)
+	err := h.hold(c, false)
 	h.silence(c.Name) // a repair may have announced while we waited
 	return err
 }
@@ -183,10 +201,7 @@ func (h *Host) Announce(c *vrrp.Config) error {
 
 // announcer finds or makes the announcer of an interface.
 func (h *Host) announcer(name string) *announcer {
-	h.mu.RLock()
-	a := h.announcers[name]
-	h.mu.RUnlock()
-	if a != nil {
+	if a := h.announces(name); a != nil {
 		return a
 	}
 	h.admin.Lock()
@@ -196,11 +211,18 @@ func (h *Host) announcer(name string) *announcer {
 	if a := h.announcers[name]; a != nil {
 		return a
 	}
-	a = newAnnouncer(name)
+	a := newAnnouncer(name)
 	a.relink(h.facts.byName(name))
 	h.announcers[name] = a
 	h.startAnnouncer(a)
 	return a
+}
+
+// announces returns the announcer of an interface, or nil.
+func (h *Host) announces(name string) *announcer {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.announcers[name]
 }
 
 func (h *Host) startAnnouncer(a *announcer) {
@@ -210,7 +232,8 @@ func (h *Host) startAnnouncer(a *announcer) {
 }
 
 // Sweep removes addresses with our mark that no attached router names: a predecessor that died left them behind, and the configuration has
-// changed since. What attached routers name is for them to adopt or release. It returns the addresses. Call it when all are attached.
+// changed since. The same goes for interfaces with a virtual hardware address. What attached routers name is for them to adopt or release.
+// It returns the addresses. Call it when all are attached.
 func (h *Host) Sweep() ([]netip.Prefix, error) {
 	if err := h.ready(); err != nil {
 		return nil, fmt.Errorf("sweep: %w", err)
@@ -227,6 +250,11 @@ func (h *Host) Sweep() ([]netip.Prefix, error) {
 		out[i] = w.prefix
 		h.log.Info("address that an earlier process left behind was removed", "address", w.prefix, "interface", w.ifname)
 	}
+	interfaces, vmacErr := h.macvlans.sweep()
+	for _, name := range interfaces {
+		h.log.Info("interface that an earlier process left behind was removed", "interface", name)
+	}
+	err = errors.Join(err, vmacErr)
 	if err != nil {
 		return out, fmt.Errorf("sweep: %w", err)
 	}

@@ -31,6 +31,10 @@ type link struct {
 	kind  uint16 // unix.ARPHRD_*
 	mac   [6]byte
 	mtu   int // bytes
+
+	lower   int    // index of the interface that this one sits on (IFLA_LINK); 0 for none
+	alias   string // free text that an interface carries (IFLA_IFALIAS)
+	macvlan uint32 // mode of a macvlan (MACVLAN_MODE_*); 0 for every other kind
 }
 
 func (l link) up() bool { return l.flags&unix.IFF_UP != 0 }

@@ -29,6 +29,8 @@ type addrOp struct {
 	key   addrKey
 	label string // IPv4, when adding
 	add   bool
+
+	metric uint32 // of the route to the subnet, when adding; 0 for the kernel's own
 }
 
 // appendAddrOp appends the request op, RTM_NEWADDR or RTM_DELADDR, to b. Flags are those of the netlink header besides
@@ -55,6 +57,9 @@ func appendAddrOp(b []byte, op addrOp, seq uint32, flags uint16) []byte {
 		b = appendAttr(b, ifaProto, []byte{protoOurs})
 		if op.label != "" {
 			b = appendAttr(b, unix.IFA_LABEL, append([]byte(op.label), 0))
+		}
+		if op.metric != 0 {
+			b = appendUint32(b, unix.IFA_RT_PRIORITY, op.metric)
 		}
 	}
 	return finish(b, start)
@@ -189,6 +194,12 @@ func parseLink(b []byte) (link, bool) {
 			l.mtu = int(binary.NativeEndian.Uint32(value))
 		case typ == unix.IFLA_OPERSTATE && len(value) == 1:
 			l.oper = value[0]
+		case typ == unix.IFLA_LINK && len(value) == 4:
+			l.lower = int(binary.NativeEndian.Uint32(value))
+		case typ == unix.IFLA_IFALIAS:
+			l.alias = cString(value)
+		case typ == unix.IFLA_LINKINFO:
+			l.macvlan = macvlanMode(value)
 		}
 	}
 	return l, l.name != ""

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -56,10 +57,13 @@ func (h *Host) start(ctx context.Context) error {
 			h.startReader(p, conn)
 		}
 	}
+	h.startTaps()
 	for _, a := range h.announcing() {
 		h.startAnnouncer(a)
 	}
 	h.workers.Go(func() { h.keep(ctx) })
+	h.workers.Go(func() { h.settle(ctx) })
+	h.workers.Go(func() { h.watchRoutes(ctx) })
 	h.reconcile()
 	h.poke()
 	return nil
@@ -74,9 +78,11 @@ func (h *Host) stop() {
 			_ = conn.SetReadDeadline(time.Unix(1, 0))
 		}
 	}
+	h.pauseTaps()
 	h.admin.Unlock()
 	h.workers.Wait()
 	h.ledger.close()
+	h.macvlans.close()
 }
 
 // keep puts back what somebody deleted, until ctx ends.
@@ -122,12 +128,16 @@ func (h *Host) reread() {
 		return
 	}
 	h.stale = false
+	h.macvlans.doubt()
 	h.reconcile()
 }
 
 // restore compares once, announces what it put back, and returns how many addresses that were.
 func (h *Host) restore(c *complaint) (int, error) {
+	raised, upErr := h.macvlans.restore()
 	done, err := h.ledger.restore()
+	done.routers = union(done.routers, raised)
+	err = errors.Join(upErr, err)
 	c.add(done.restored, err)
 	for _, name := range done.routers {
 		if r := h.router(name); r != nil {
@@ -135,6 +145,13 @@ func (h *Host) restore(c *complaint) (int, error) {
 		}
 	}
 	return len(done.restored), err
+}
+
+// union returns what is in one of two lists, once.
+func union(a, b []string) []string {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // A complaint is a log line about missing addresses that comes at a limited rate and then tells the whole number.

@@ -266,9 +266,14 @@ func socketDrops(raw syscall.RawConn) uint32 {
 	return info[unix.SK_MEMINFO_DROPS]
 }
 
-// send sends p at once. A full transmit queue is an error and not a wait.
-func (p *port) send(src, dst netip.Addr, packet vrrp.Packet) error {
-	err := p.write(src, dst, packet)
+// send sends p at once, through v if there is one. A full transmit queue is an error and not a wait.
+func (p *port) send(v *voice, src, dst netip.Addr, packet vrrp.Packet) error {
+	var err error
+	if v == nil {
+		err = p.write(src, dst, packet)
+	} else {
+		err = v.send(p.bound(), src, dst, packet)
+	}
 	if err != nil {
 		p.sendErrors.Add(1)
 		return fmt.Errorf("send to %s on %s: %w", dst, p.name, err)
@@ -339,7 +344,7 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// receive gives one packet to the router it is for, or counts why not. A full queue is counted by the router.
+// receive takes one packet. A full queue is counted by the router that it is for.
 func (p *port) receive(m ipv4.Message) {
 	p.received.Add(1)
 	h, payload, ok := p.split(m)
@@ -347,6 +352,11 @@ func (p *port) receive(m ipv4.Message) {
 		p.drops.Count(vrrp.DropIPHeader)
 		return
 	}
+	p.deliver(h, payload)
+}
+
+// deliver gives a message to the router it is for, or counts why not.
+func (p *port) deliver(h ipHeader, payload []byte) {
 	packet, err := vrrp.ParsePacket(payload, h.src, h.dst)
 	if err != nil {
 		p.drops.Count(reasonOf(err))

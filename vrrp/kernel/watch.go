@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -122,6 +123,9 @@ func (h *Host) learn(events []event, lost bool) {
 	})
 	h.reconcile()
 	h.poke()
+	if lost || slices.ContainsFunc(events, takesRoutes) {
+		h.routes.poke()
+	}
 }
 
 // makeGood reads everything because notices were lost. The caller holds admin.

@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"slices"
 	"sync"
+	"testing"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -133,4 +135,44 @@ func checksummed(b []byte) []byte {
 	}
 	b[10], b[11] = byte(^sum>>8), byte(^sum)
 	return b
+}
+
+// injectFrom is inject to the multicast group, from another Ethernet address than that of the peer's end.
+func (l *lan) injectFrom(mac [6]byte, packet []byte) {
+	l.t.Helper()
+	f := l.packetSocket(0)
+	defer f.Close()
+	frame := append(slices.Clone(groupMAC), mac[:]...)
+	_, err := f.Write(append(append(frame, 0x08, 0x00), packet...))
+	must(l.t, err)
+}
+
+// pings runs ping at the peer.
+func (l *lan) pings(t *testing.T, addr string) error {
+	t.Helper()
+	var result error
+	inThread(t, func() error {
+		if err := netns.Set(l.ns); err != nil {
+			return err
+		}
+		result = exec.Command("ping", "-n", "-c1", "-W1", addr).Run()
+		return nil
+	})
+	return result
+}
+
+// ping demands an answer to a ping from the peer.
+func (l *lan) ping(t *testing.T, addr string) {
+	t.Helper()
+	if err := l.pings(t, addr); err != nil {
+		t.Errorf("ping %s: %v", addr, err)
+	}
+}
+
+// unanswered demands that nobody answers a ping from the peer.
+func (l *lan) unanswered(t *testing.T, addr string) {
+	t.Helper()
+	if err := l.pings(t, addr); err == nil {
+		t.Errorf("ping %s was answered", addr)
+	}
 }

@@ -1,0 +1,133 @@
+package kernel
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+// A tap hears adverts that come from our own virtual hardware address, those of another master that has it, too. While the macvlan is up,
+// the kernel gives such frames to it and not to the interface below. The tap takes them before IP does, so that no multicast
+// group need be joined and reported on the macvlan.
+type tap struct {
+	index int // of the macvlan
+	file  *os.File
+}
+
+// openTap listens on the macvlan with that index.
+func openTap(index int, f vrrp.Family) (*tap, error) {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	err = errors.Join(
+		setPacketFilter(fd, tapFilter(f)),
+		os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(etherType(f)), Ifindex: index})))
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return &tap{index: index, file: os.NewFile(uintptr(fd), "tap")}, nil
+}
+
+func (t *tap) close() { t.file.Close() }
+
+// pause ends read, resume lets it begin again.
+func (t *tap) pause()  { _ = t.file.SetReadDeadline(time.Unix(1, 0)) }
+func (t *tap) resume() { _ = t.file.SetReadDeadline(time.Time{}) }
+
+// Offsets into the IPv4 and IPv6 headers.
+const (
+	offsetProtocol = 9
+	offsetNext6    = 6
+	ipv6HeaderLen  = 40
+)
+
+// tapFilter passes whole packets of protocol 112 to the multicast group, and no fragments.
+func tapFilter(f vrrp.Family) []bpf.Instruction {
+	at := uint32(offsetProtocol)
+	if f == vrrp.IPv6 {
+		at = offsetNext6
+	}
+	prog := []bpf.Instruction{
+		bpf.LoadAbsolute{Off: at, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: vrrp.Protocol, SkipTrue: 1},
+		bpf.RetConstant{Val: 0},
+	}
+	if f != vrrp.IPv6 {
+		return append(prog, filter(nil)...)
+	}
+	return append(prog, filter6(nil)...)
+}
+
+func setPacketFilter(fd int, instructions []bpf.Instruction) error {
+	prog, err := bpf.Assemble(instructions)
+	if err != nil {
+		return err
+	}
+	raw := make([]unix.SockFilter, len(prog))
+	for i, in := range prog {
+		raw[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
+	}
+	return os.NewSyscallError("setsockopt", unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: uint16(len(raw)), Filter: &raw[0]}))
+}
+
+// read hands packets to p until the tap is closed or paused.
+func (t *tap) read(ctx context.Context, p *port) {
+	b := make([]byte, ipv6HeaderLen+vrrp.MaxPacket6) // IPv4 needs less
+	for {
+		n, err := t.file.Read(b)
+		switch {
+		case err == nil:
+			p.overhear(b[:n])
+		case ctx.Err() != nil || errors.Is(err, os.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		case errors.Is(err, unix.ENETDOWN): // the macvlan was set down, which is what it is as backup
+		default:
+			p.readErrors.Add(1)
+			rest(ctx, readErrorPause)
+		}
+	}
+}
+
+// overhear is receive for a packet that IP has not seen yet: nobody has looked at its header.
+func (p *port) overhear(b []byte) {
+	p.received.Add(1)
+	h, payload, ok := p.unwrap(b)
+	if !ok {
+		p.drops.Count(vrrp.DropIPHeader)
+		return
+	}
+	p.deliver(h, payload)
+}
+
+// unwrap splits a whole IP packet of the port's family.
+func (p *port) unwrap(b []byte) (ipHeader, []byte, bool) {
+	if p.family == vrrp.IPv6 {
+		return parseWholeIPv6(b)
+	}
+	h, payload, ok := parseIPv4(b)
+	return h, payload, ok && headerSum(b) == 0xffff
+}
+
+// parseWholeIPv6 splits a packet that has no extension headers, as adverts have none.
+func parseWholeIPv6(b []byte) (ipHeader, []byte, bool) {
+	if len(b) < ipv6HeaderLen || b[0]>>4 != 6 || b[offsetNext6] != vrrp.Protocol {
+		return ipHeader{}, nil, false
+	}
+	end := ipv6HeaderLen + int(binary.BigEndian.Uint16(b[4:]))
+	if end > len(b) {
+		return ipHeader{}, nil, false
+	}
+	h := ipHeader{src: netip.AddrFrom16([16]byte(b[8:24])), dst: netip.AddrFrom16([16]byte(b[24:40])), ttl: int(b[7])}
+	return h, b[ipv6HeaderLen:end], true
+}
