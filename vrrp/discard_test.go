@@ -30,6 +30,7 @@ func (w *wiretap) Send(_ *Config, _ netip.Addr, p Packet) error {
 
 func (*wiretap) Hold(*Config, bool) error { return nil }
 func (*wiretap) Announce(*Config) error   { return nil }
+func (*wiretap) Silence(*Config)          {}
 
 // told returns all that was sent so far.
 func (w *wiretap) told() []sending {

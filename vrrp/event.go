@@ -13,6 +13,16 @@ type (
 	Start struct{}
 	// Stop is the Shutdown event: the router is removed or the process ends.
 	Stop struct{}
+	// HandOver is Stop, and failover, as far as a peer can take over: the addresses stay until a successor has announced them. Without
+	// one a router that quits releases them, and one that does not stays master.
+	HandOver struct {
+		Quit bool
+		Wait time.Duration // for a successor, if that is longer than SuccessorWait: a sync group waits for the slowest
+	}
+	// TakeOver ends standing aside and takes the role from a lesser master at once, whatever preemption says.
+	TakeOver struct{}
+	// Resume ends standing aside, and leaves the rest to the adverts.
+	Resume struct{}
 	// Received is an advert that passed Admit.
 	Received struct {
 		From   netip.Addr // IP source
@@ -33,6 +43,9 @@ type (
 
 func (Start) event()       {}
 func (Stop) event()        {}
+func (HandOver) event()    {}
+func (TakeOver) event()    {}
+func (Resume) event()      {}
 func (Received) event()    {}
 func (Expired) event()     {}
 func (Overslept) event()   {}
@@ -54,6 +67,8 @@ type (
 	Hold struct{ On bool }
 	// AnnounceAddresses tells the segment by gratuitous ARP where the addresses are. It follows the Hold before it.
 	AnnounceAddresses struct{}
+	// Silence drops the announcements that are still to come of the one before. The addresses stay.
+	Silence struct{}
 )
 
 func (Send) action()              {}
@@ -61,3 +76,4 @@ func (Arm) action()               {}
 func (Disarm) action()            {}
 func (Hold) action()              {}
 func (AnnounceAddresses) action() {}
+func (Silence) action()           {}

@@ -20,7 +20,8 @@ type errand struct {
 	config   *Config
 	on       bool   // hold the addresses, or release them
 	hold     uint64 // number of the newest Hold
-	announce uint64 // number of the newest announcement
+	announce uint64 // number of the newest announcement, or of the newest wish for none
+	silent   bool   // it was the latter
 }
 
 // An outcome is how a Hold ended.
@@ -59,7 +60,12 @@ func (f *followUp) hold(c *Config, on bool) uint64 {
 
 // announce asks for an announcement of what is held, after the hold that was asked for before.
 func (f *followUp) announce() {
-	f.ask(func(e *errand) { e.announce++ })
+	f.ask(func(e *errand) { e.announce, e.silent = e.announce+1, false })
+}
+
+// silence asks that nothing more is announced of what is held.
+func (f *followUp) silence() {
+	f.ask(func(e *errand) { e.announce, e.silent = e.announce+1, true })
 }
 
 func (f *followUp) ask(change func(*errand)) uint64 {
@@ -138,6 +144,10 @@ func (f *followUp) try(want errand) error {
 func (f *followUp) tell(want errand) {
 	f.did.announce = want.announce
 	if !f.held {
+		return
+	}
+	if want.silent {
+		f.host.Silence(want.config)
 		return
 	}
 	if err := f.host.Announce(want.config); err != nil {

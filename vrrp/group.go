@@ -9,7 +9,8 @@ import (
 )
 
 // A Host is the machine a Group runs on: package kernel in the daemon, an in-memory LAN in the simulation. For each Member, Send is
-// called from one goroutine, and Hold and Announce from one other, so that a slow Hold delays no advert.
+// called from one goroutine, and Hold and Announce from one other, so that a slow Hold delays no advert; Silence is
+// called there, too.
 type Host interface {
 	// Send sends p for the router of c to the multicast group or to one peer. It never blocks for long.
 	Send(c *Config, to netip.Addr, p Packet) error
@@ -18,6 +19,8 @@ type Host interface {
 	Hold(c *Config, on bool) error
 	// Announce queues gratuitous ARP for all of c.Addresses as c.Announce says. It does not wait until they are sent.
 	Announce(c *Config) error
+	// Silence drops the announcements for the router of c that are still queued.
+	Silence(c *Config)
 }
 
 // A Group is the set of virtual routers that change role together: a sync group, or one lone router. The goroutine that calls Run
@@ -39,6 +42,7 @@ type Group struct {
 	configs []*Config
 	states  []State
 	summary groupSummary
+	orders  orders // failover, takeover and the end
 }
 
 // NewGroup returns the sync group of members, or with an empty name the group of a lone router. Nothing happens before Run. A member
@@ -62,16 +66,19 @@ func (g *Group) wake() {
 	}
 }
 
-// Run takes part in the elections until ctx ends. Masters then send priority 0; Run returns when the addresses are released, and
-// an error only if they could not be. It is called once. A member that an earlier group let resign stays as it is.
+// Run takes part in the elections until ctx ends. Masters then send priority 0, and hold the addresses until a successor has announced
+// them, or until none came within SuccessorWait. Run returns when the addresses are released, and an error only if they could not be. It is called once. A member that an earlier group let resign stays as it is.
 func (g *Group) Run(ctx context.Context) error {
 	for _, m := range g.members {
 		m.drivenBy(g)
 	}
-	g.loop(ctx)
+	timer := time.NewTimer(0) // 0: look at the facts at once
+	defer timer.Stop()
+	g.loop(ctx, timer)
 	if ctx.Err() == nil {
 		return nil // disbanded
 	}
+	g.resign(timer)
 	for _, m := range g.members {
 		m.stop()
 	}
@@ -84,9 +91,7 @@ func (g *Group) Run(ctx context.Context) error {
 }
 
 // loop waits for what comes first. All deadlines are data; this is the only timer.
-func (g *Group) loop(ctx context.Context) {
-	timer := time.NewTimer(0) // 0: look at the facts at once
-	defer timer.Stop()
+func (g *Group) loop(ctx context.Context, timer *time.Timer) {
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -105,8 +110,9 @@ func (g *Group) loop(ctx context.Context) {
 // takes over: after a stall the timer and the adverts that contradict it are there at the same instant.
 func (g *Group) work() {
 	g.learn()
+	g.beginOrders()
 	for _, m := range g.members {
-		if r := m.router; r.state.Role == Master {
+		if r := m.router; r.state.advertises() {
 			r.expire(r.now())
 		}
 	}
@@ -124,6 +130,7 @@ func (g *Group) work() {
 	if retry {
 		g.judge()
 	}
+	g.endOrder()
 	for _, m := range g.members {
 		m.router.publish()
 	}

@@ -44,16 +44,19 @@ type machine struct {
 	chance *rand.Rand // of the announcements, which several goroutines send
 	config *Config
 
-	part   int
-	up     bool      // its link
-	steady time.Time // since when part, link, life, role and configuration are what they are
-	wakeAt time.Time
-	readAt time.Time
-	socket []Advert // what came while it was stalled
-	arp    *machine // what the client believes
+	part    int
+	up      bool      // its link
+	steady  time.Time // since when part, link, life, role and configuration are what they are
+	leaving bool      // it hands its role over
+	ordered int       // so many orders of an operator are under way
+	wakeAt  time.Time
+	readAt  time.Time
+	socket  []Advert // what came while it was stalled
+	arp     *machine // what the client believes
 
 	life  int // counts starts and ends; calls of an earlier life do nothing
 	group *Member
+	lone  *Group
 	end   context.CancelFunc
 	ended chan error // nil while it does not run
 
@@ -131,6 +134,7 @@ func (m *machine) start() {
 	defer m.lan.mu.Unlock()
 	m.life = life
 	m.group, m.end, m.ended = g, cancel, make(chan error, 1)
+	m.leaving = false
 	m.role, m.lastAdvert, m.socket, m.steady = Init, time.Time{}, nil, time.Now()
 	if !m.config.Source.IsValid() {
 		g.SetSource(m.addr)
@@ -138,7 +142,8 @@ func (m *machine) start() {
 	g.Track("link", linkVerdict(m.up))
 	m.lan.note(m, "starts")
 	ended := m.ended
-	go func() { ended <- NewGroup("", g).Run(ctx) }()
+	m.lone = NewGroup("", g)
+	go func(lone *Group) { ended <- lone.Run(ctx) }(m.lone)
 }
 
 func linkVerdict(up bool) Verdict {
@@ -152,6 +157,7 @@ func linkVerdict(up bool) Verdict {
 func (m *machine) stop() error {
 	m.lan.mu.Lock()
 	m.lan.note(m, "is told to stop")
+	m.leaving = true
 	m.lan.mu.Unlock()
 	m.end()
 	err := <-m.ended
@@ -248,7 +254,7 @@ func (m *machine) changed(life int, t Transition) {
 	if t.To == Master {
 		m.checkTakeover()
 	}
-	m.role, m.steady = t.To, time.Now()
+	m.role, m.steady, m.leaving = t.To, time.Now(), false
 	if t.To != Master {
 		m.lastAdvert = time.Time{}
 	}
@@ -258,12 +264,12 @@ func (m *machine) changed(life int, t Transition) {
 // checkTakeover looks whether there was a master that m ought to have left in peace.
 func (m *machine) checkTakeover() {
 	limit := time.Now().Add(-m.lan.quiet)
-	if m.lan.quiet == 0 || m.role != Backup || !m.steady.Before(limit) {
+	if m.lan.quiet == 0 || m.ordered > 0 || m.role != Backup || !m.steady.Before(limit) {
 		return
 	}
 	for _, other := range m.lan.machines {
 		works := other.group != nil && other.role == Master && other.up && other.part == m.part &&
-			other.steady.Before(limit) && other.wakeAt.Before(limit)
+			other.steady.Before(limit) && !other.leaving && other.ordered == 0 && other.wakeAt.Before(limit)
 		if works && (other.config.Priority >= m.config.Priority || m.config.NoPreempt) {
 			m.lan.violation(m, "took over from a master at work, %s", other.addr)
 		}

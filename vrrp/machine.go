@@ -52,11 +52,23 @@ type State struct {
 	Listening      bool          // Master only: overslept, and silent until one interval has shown that nobody took over
 	Resigned       bool          // Backup only: a priority 0 was heard, and nobody's advert since
 	Ready          bool          // Backup only: ran out of patience, but its sync group is not ready
+	Handover       Handover      // Master only: how far it is with leaving or arriving
+	Quit           bool          // Offering and Succeeded only: it leaves because it stops, not to be backup
+	Aside          bool          // after a failover: obeys any master, as long as one is heard; see Resume
 	Priority       uint8         // effective; PriorityOwner makes the router the owner
 	MasterInterval time.Duration // learned from the current master (Active_Adver_Interval)
 	Master         netip.Addr    // who advertised last; ourselves in Master; zero when unknown
+	MasterPriority uint8         // what that master advertised; 0 when it is unknown or ourselves
 	Source         netip.Addr    // where our adverts come from
 }
+
+// advertises reports whether st is a master in office.
+func (st State) advertises() bool {
+	return st.Role == Master && !st.Listening && st.Handover == Staying
+}
+
+// waits reports whether the timer of st ends the wait for somebody else's advert, which must not be overlooked.
+func (st State) waits() bool { return st.Role == Backup || st.Listening || st.Handover == Offering }
 
 // NewState returns the state of a router that was not started yet.
 func NewState(c *Config) State {
@@ -71,7 +83,7 @@ func Step(c *Config, st State, ev Event) (State, []Action) {
 		st.Priority = ev.Priority
 		return st, nil
 	case SetSource:
-		if st.Role == Master {
+		if st.Role == Master && (st.Handover == Staying || st.Handover == Offering) {
 			st.Master = ev.Source
 		}
 		st.Source = ev.Source
@@ -82,6 +94,11 @@ func Step(c *Config, st State, ev Event) (State, []Action) {
 		return stepHeldBack(c, st)
 	case Follow:
 		return stepFollow(c, st, ev)
+	case Resume:
+		st.Aside = false
+		return st, nil
+	case TakeOver:
+		return takeOver(c, st)
 	}
 	switch st.Role {
 	case Init:
@@ -107,17 +124,18 @@ func stepInit(c *Config, st State, ev Event) (State, []Action) {
 // begin is Startup: T01 for the owner, T02 for everybody else. A backup first lets go of what an earlier process left behind.
 func begin(c *Config, st State) (State, []Action) {
 	st.MasterInterval = c.AdvertInterval
-	if st.Priority == PriorityOwner {
+	if st.Priority == PriorityOwner && !st.Aside {
 		return becomeMaster(c, st)
 	}
-	st.Role, st.Master = Backup, netip.Addr{}
+	st.Role, st.Master, st.MasterPriority = Backup, netip.Addr{}, 0
 	return st, []Action{Hold{On: false}, Arm{DownInterval(c, st)}}
 }
 
 // becomeMaster is the common part of T01 and T06: the advert comes first, so that rivals stop; then the addresses; then the
 // announcement, which needs them (RFC 9568 section 8.1.2).
 func becomeMaster(c *Config, st State) (State, []Action) {
-	st.Role, st.Listening, st.Resigned, st.Ready, st.Master = Master, false, false, false, st.Source
+	st.Role, st.Listening, st.Resigned, st.Ready, st.Handover, st.Aside = Master, false, false, false, Staying, false
+	st.Master, st.MasterPriority = st.Source, 0
 	st.MasterInterval = c.AdvertInterval // we are the current master; a learned interval is for backups only
 	return st, []Action{Send{st.Priority}, Hold{On: true}, AnnounceAddresses{}, Arm{c.AdvertInterval}}
 }
@@ -125,8 +143,13 @@ func becomeMaster(c *Config, st State) (State, []Action) {
 func stepBackup(c *Config, st State, ev Event) (State, []Action) {
 	switch ev := ev.(type) {
 	case Stop: // T05: nothing is sent
-		st.Role, st.Resigned, st.Ready, st.Master = Init, false, false, netip.Addr{}
-		return st, []Action{Disarm{}}
+		return stopBackup(st)
+	case HandOver:
+		if ev.Quit {
+			return stopBackup(st)
+		}
+		st.Aside = true // its sync group does
+		return st, nil
 	case Expired: // T06
 		return becomeMaster(c, st)
 	case Received:
@@ -135,13 +158,17 @@ func stepBackup(c *Config, st State, ev Event) (State, []Action) {
 	return st, nil
 }
 
+func stopBackup(st State) (State, []Action) {
+	return letGo(st, Init), []Action{Disarm{}}
+}
+
 func backupReceives(c *Config, st State, ev Received) (State, []Action) {
 	p := ev.Packet
 	switch {
 	case p.Priority == PriorityResign: // T07: its interval is not learned
 		st.Resigned = true
 		return st, []Action{Arm{Skew(c, st)}}
-	case p.Priority >= st.Priority || (c.NoPreempt && st.Priority != PriorityOwner): // T08
+	case p.Priority >= st.Priority || st.Aside || (c.NoPreempt && st.Priority != PriorityOwner): // T08
 		return obey(c, st, ev)
 	default: // T09: the timer runs on
 		return st, nil
@@ -150,18 +177,29 @@ func backupReceives(c *Config, st State, ev Received) (State, []Action) {
 
 // obey takes over the sender's interval and waits for its next advert: T08, and the second half of T14.
 func obey(c *Config, st State, ev Received) (State, []Action) {
-	st.Role, st.Listening, st.Resigned, st.Ready, st.Master = Backup, false, false, false, ev.From
-	if c.Version == V3 { // a version 2 master has our interval, or Admit refused it
-		st.MasterInterval = ev.Packet.Interval
-	}
+	st.Role, st.Listening, st.Resigned, st.Ready = Backup, false, false, false
+	st = learnMaster(c, st, ev)
 	return st, []Action{Arm{DownInterval(c, st)}}
 }
 
+// learnMaster notes who the master is.
+func learnMaster(c *Config, st State, ev Received) State {
+	st.Master, st.MasterPriority = ev.From, ev.Packet.Priority
+	if c.Version == V3 { // a version 2 master has our interval, or Admit refused it
+		st.MasterInterval = ev.Packet.Interval
+	}
+	return st
+}
+
 func stepMaster(c *Config, st State, ev Event) (State, []Action) {
+	if st.Handover != Staying {
+		return stepHandover(c, st, ev)
+	}
 	switch ev := ev.(type) {
 	case Stop: // T11
-		st.Role, st.Listening, st.Master = Init, false, netip.Addr{}
-		return st, []Action{Disarm{}, Send{PriorityResign}, Hold{On: false}}
+		return letGo(st, Init), []Action{Disarm{}, Send{PriorityResign}, Hold{On: false}}
+	case HandOver:
+		return handOver(c, st, ev)
 	case Expired: // T12
 		if st.Listening {
 			return becomeMaster(c, st)
@@ -184,7 +222,7 @@ func masterReceives(c *Config, st State, ev Received) (State, []Action) {
 	switch {
 	case p.Priority == PriorityResign: // T13; only a master resigns, so the addresses were announced by somebody else
 		return st, []Action{Send{st.Priority}, AnnounceAddresses{}, Arm{c.AdvertInterval}}
-	case p.Priority > st.Priority || (p.Priority == st.Priority && st.Source.Less(ev.From)): // T14
+	case better(ev, st): // T14
 		return yield(c, st, ev)
 	default: // T15, and the addresses are announced again: whoever sent this may have done so for itself
 		return st, []Action{Send{st.Priority}, AnnounceAddresses{}}
@@ -221,8 +259,13 @@ func listenerReceives(c *Config, st State, ev Received) (State, []Action) {
 
 // stepFaulted waits for the fault to end; stepFault does that.
 func stepFaulted(st State, ev Event) (State, []Action) {
-	if _, ok := ev.(Stop); ok {
+	switch ev := ev.(type) {
+	case Stop:
 		st.Role = Init
+	case HandOver:
+		if ev.Quit {
+			st.Role = Init
+		}
 	}
 	return st, nil
 }
@@ -230,12 +273,10 @@ func stepFaulted(st State, ev Event) (State, []Action) {
 // stepFault enters and leaves Fault. A master resigns, so that its successor need not wait for silence.
 func stepFault(c *Config, st State, fault bool) (State, []Action) {
 	switch {
-	case fault && st.Role == Master:
-		st.Role, st.Listening, st.Master = Fault, false, netip.Addr{}
-		return st, []Action{Disarm{}, Send{PriorityResign}, Hold{On: false}}
-	case fault && st.Role != Fault:
-		st.Role, st.Resigned, st.Ready, st.Master = Fault, false, false, netip.Addr{}
-		return st, []Action{Disarm{}, Hold{On: false}}
+	case fault && st.Role == Master && st.Handover == Staying:
+		return letGo(st, Fault), []Action{Disarm{}, Send{PriorityResign}, Hold{On: false}}
+	case fault && st.Role != Fault: // who is handing over has said goodbye, or nothing yet
+		return letGo(st, Fault), append([]Action{Disarm{}}, turnBack(st)...)
 	case !fault && st.Role == Fault:
 		return begin(c, st)
 	}

@@ -51,6 +51,11 @@ func with(st State, change func(*State)) State {
 func resigned(st *State)  { st.Resigned = true }
 func listening(st *State) { st.Listening = true }
 
+// obeying is a backup that has heard its master advertise priority.
+func obeying(master netip.Addr, learned time.Duration, priority uint8) State {
+	return with(backupOf(master, learned), func(st *State) { st.MasterPriority = priority })
+}
+
 const ms = time.Millisecond
 
 // One row at least for each of T01-T03, T05-T09 and T11-T15; T04 and T10 are about packets, not about events. Hold is ours: the RFC
@@ -82,13 +87,13 @@ func TestStep(t *testing.T) {
 		{"T07 anybody leaves", nil, is(backupOf(higher, time.Second)), advert(lower, 0, time.Second),
 			with(backupOf(higher, time.Second), resigned), a(Arm{218750 * time.Microsecond})},
 		{"T08 higher priority (R-6.4.2-12)", nil, is(backupOf(netip.Addr{}, time.Second)), advert(lower, 201, 3*time.Second),
-			backupOf(lower, 3*time.Second), a(Arm{9656250 * time.Microsecond})},
+			obeying(lower, 3*time.Second, 201), a(Arm{9656250 * time.Microsecond})},
 		{"T08 equal priority from a lower address (R-6.4.2-12)", nil, is(backupOf(higher, time.Second)), advert(lower, 200, time.Second),
-			backupOf(lower, time.Second), a(Arm{3218750 * time.Microsecond})},
+			obeying(lower, time.Second, 200), a(Arm{3218750 * time.Microsecond})},
 		{"T08 lower priority without preemption (R-6.4.2-14)", noPreempt, is(backupOf(netip.Addr{}, time.Second)), advert(lower, 1, time.Second),
-			backupOf(lower, time.Second), a(Arm{3218750 * time.Microsecond})},
+			obeying(lower, time.Second, 1), a(Arm{3218750 * time.Microsecond})},
 		{"T08 after T07", nil, is(with(backupOf(higher, time.Second), resigned)), advert(higher, 201, time.Second),
-			backupOf(higher, time.Second), a(Arm{3218750 * time.Microsecond})},
+			obeying(higher, time.Second, 201), a(Arm{3218750 * time.Microsecond})},
 		{"T09 lower priority (R-6.4.2-13)", nil, is(backupOf(higher, time.Second)), advert(lower, 199, 3*time.Second),
 			backupOf(higher, time.Second), nil},
 		{"T09 after T07 keeps the short timer", nil, is(with(backupOf(higher, time.Second), resigned)), advert(lower, 199, 3*time.Second),
@@ -101,16 +106,16 @@ func TestStep(t *testing.T) {
 		{"T12 time to send (R-6.4.3-09)", nil, is(masterState()), Expired{}, masterState(), a(Send{200}, Arm{time.Second})},
 		{"T13 another one leaves (R-6.4.3-10)", nil, is(masterState()), advert(lower, 0, 3*time.Second), masterState(),
 			a(Send{200}, AnnounceAddresses{}, Arm{time.Second})},
-		{"T14 higher priority (R-6.4.3-11)", quietYield, is(masterState()), advert(lower, 201, 3*time.Second), backupOf(lower, 3*time.Second),
+		{"T14 higher priority (R-6.4.3-11)", quietYield, is(masterState()), advert(lower, 201, 3*time.Second), obeying(lower, 3*time.Second, 201),
 			a(Hold{false}, Arm{9656250 * time.Microsecond})},
-		{"T14 higher priority, with a last word", nil, is(masterState()), advert(lower, 201, 3*time.Second), backupOf(lower, 3*time.Second),
+		{"T14 higher priority, with a last word", nil, is(masterState()), advert(lower, 201, 3*time.Second), obeying(lower, 3*time.Second, 201),
 			a(Send{200}, Hold{false}, Arm{9656250 * time.Microsecond})},
-		{"T14 equal priority, higher address (R-6.4.3-12)", quietYield, is(masterState()), advert(higher, 200, time.Second), backupOf(higher, time.Second),
+		{"T14 equal priority, higher address (R-6.4.3-12)", quietYield, is(masterState()), advert(higher, 200, time.Second), obeying(higher, time.Second, 200),
 			a(Hold{false}, Arm{3218750 * time.Microsecond})},
 		{"T14 without preemption (R-6.4.3-13)", func(c *Config) { noPreempt(c); quietYield(c) }, is(masterState()), advert(lower, 201, time.Second),
-			backupOf(lower, time.Second), a(Hold{false}, Arm{3218750 * time.Microsecond})},
+			obeying(lower, time.Second, 201), a(Hold{false}, Arm{3218750 * time.Microsecond})},
 		{"T14 the owner hears another owner (R-7.1-06)", func(c *Config) { owner(c); quietYield(c) }, is(ownerState), advert(higher, 255, time.Second),
-			with(backupOf(higher, time.Second), func(st *State) { st.Priority = 255 }), a(Hold{false}, Arm{3003906250})},
+			with(obeying(higher, time.Second, 255), func(st *State) { st.Priority = 255 }), a(Hold{false}, Arm{3003906250})},
 		{"T15 lower priority (R-6.4.3-14)", nil, is(masterState()), advert(higher, 199, 3*time.Second), masterState(),
 			a(Send{200}, AnnounceAddresses{})},
 		{"T15 equal priority, lower address (R-6.4.3-14)", nil, is(masterState()), advert(lower, 200, 3*time.Second), masterState(),
@@ -121,15 +126,15 @@ func TestStep(t *testing.T) {
 		{"a master oversleeps", nil, is(masterState()), Overslept{}, with(masterState(), listening), a(Arm{1218750 * time.Microsecond})},
 		{"a listener hears nobody", nil, is(with(masterState(), listening)), Expired{}, masterState(),
 			a(Send{200}, Hold{true}, AnnounceAddresses{}, Arm{time.Second})},
-		{"a listener hears a lower priority", nil, is(with(masterState(), listening)), advert(lower, 100, 3*time.Second), backupOf(lower, 3*time.Second),
+		{"a listener hears a lower priority", nil, is(with(masterState(), listening)), advert(lower, 100, 3*time.Second), obeying(lower, 3*time.Second, 100),
 			a(Send{1}, Hold{false}, Arm{9656250 * time.Microsecond})},
 		{"a listener hears the lowest priority, which may be a last advert", nil, is(with(masterState(), listening)), advert(lower, 1, time.Second),
 			with(masterState(), listening), nil},
 		{"a listener of the lowest priority hears its like, which would yield to its last advert", nil,
 			is(with(masterState(), func(st *State) { st.Listening, st.Priority = true, 1 })), advert(lower, 1, time.Second),
-			with(backupOf(lower, time.Second), func(st *State) { st.Priority = 1 }), a(Hold{false}, Arm{3996093750})},
+			with(obeying(lower, time.Second, 1), func(st *State) { st.Priority = 1 }), a(Hold{false}, Arm{3996093750})},
 		{"a listener yields quietly", quietYield, is(with(masterState(), listening)), advert(lower, 100, time.Second),
-			backupOf(lower, time.Second), a(Hold{false}, Arm{3218750 * time.Microsecond})},
+			obeying(lower, time.Second, 100), a(Hold{false}, Arm{3218750 * time.Microsecond})},
 		{"a listener hears that somebody leaves", nil, is(with(masterState(), listening)), advert(lower, 0, time.Second), with(masterState(), listening), nil},
 		{"a listener stops", nil, is(with(masterState(), listening)), Stop{}, NewState(machineConfig(nil)), a(Disarm{}, Send{0}, Hold{false})},
 

@@ -93,6 +93,14 @@ func (p *port) Announce(c *Config) error {
 	return nil
 }
 
+func (p *port) Silence(*Config) {
+	p.m.lan.mu.Lock()
+	defer p.m.lan.mu.Unlock()
+	if p.life == p.m.life {
+		p.m.burst++
+	}
+}
+
 // repeat is the second burst. A stalled process makes it when it wakes.
 func (m *machine) repeat(life, burst int) {
 	m.wake(announcerLag)

@@ -68,6 +68,7 @@ type router struct {
 	holdFault  string // why they could not be held; empty when not tried, or fine
 	retryPause time.Duration
 
+	aside      time.Time // since when State.Aside is set; zero while it is not
 	complaints complaints
 	counts     counts    // any goroutine reads it
 	published  published // any goroutine reads it
@@ -125,6 +126,9 @@ func (r *router) reconfigure(c *Config) {
 		r.state.MasterInterval = c.AdvertInterval
 	}
 	r.hasten()
+	if old.Priority != c.Priority || old.NoPreempt != c.NoPreempt {
+		r.step(Resume{}, time.Time{}) // an operator thought again about who is to be master
+	}
 	moved := !slices.Equal(old.Addresses, c.Addresses)
 	if moved && r.holdFault != "" {
 		r.retryAt = r.now() // the new ones may be right
@@ -141,7 +145,7 @@ func (r *router) reconfigure(c *Config) {
 // hasten keeps the promise of a shorter interval: the first advert that names it may be a reply, and the next has to follow in time.
 func (r *router) hasten() {
 	latest := r.now().Add(r.config.AdvertInterval)
-	if r.state.Role == Master && !r.state.Listening && r.deadline.After(latest) {
+	if r.state.advertises() && r.deadline.After(latest) {
 		r.setDeadline(latest)
 	}
 }
@@ -150,7 +154,7 @@ func (r *router) hasten() {
 func (r *router) setDeadline(t time.Time) {
 	r.deadline, r.looks, r.alertAt = t, 0, time.Time{}
 	r.tooLate = t.Add(oversleepIntervals * r.config.AdvertInterval)
-	if alert := t.Add(-serveGrace); r.state.Role == Backup && alert.After(r.now()) {
+	if alert := t.Add(-serveGrace); r.state.waits() && alert.After(r.now()) {
 		r.alertAt = alert
 	}
 }
@@ -175,7 +179,7 @@ func (r *router) judge(s standing, fault, wait bool) {
 		r.await(s.waits)
 	case fault != (r.state.Role == Fault):
 		r.step(SetFault{fault}, time.Time{})
-	case r.state.Role == Init:
+	case r.state.Role == Init && !r.group.orders.quitting:
 		r.step(Start{}, time.Time{})
 	}
 }
@@ -247,10 +251,10 @@ func (r *router) expire(now time.Time) {
 		return
 	}
 	switch late := now.Sub(due); {
-	case r.state.Role == Master && now.After(r.tooLate):
+	case r.state.Role == Master && r.state.Handover == Staying && now.After(r.tooLate):
 		r.counts.lateness.note(late)
 		r.step(Overslept{}, time.Time{})
-	case r.state.Role == Backup && late > serveGrace && r.looks < maxLooks:
+	case r.state.waits() && late > serveGrace && r.looks < maxLooks:
 		r.putOff(now)
 	default:
 		r.deadline = time.Time{}
@@ -312,7 +316,13 @@ func (r *router) step(ev Event, due time.Time) {
 	for _, a := range actions {
 		r.perform(a, o)
 	}
-	if after.Role != Master || after.Listening {
+	if after.Aside != before.Aside {
+		r.aside = time.Time{}
+		if after.Aside {
+			r.aside = r.now()
+		}
+	}
+	if !after.advertises() {
 		r.replyAt, r.announceAt = time.Time{}, time.Time{}
 	}
 	if after.Role != before.Role {
@@ -344,6 +354,8 @@ func (r *router) perform(a Action, o occasion) {
 			return
 		}
 		r.announce()
+	case Silence:
+		r.follow.silence()
 	}
 }
 

@@ -1,11 +1,13 @@
 package vrrp
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,6 +42,7 @@ type world struct {
 	*lan
 	*rand.Rand
 	slowest time.Duration // longest interval
+	orders  sync.WaitGroup
 	down    time.Duration // longest time that a backup may wait for an advert
 	clean   bool          // nothing was lost since the clients were right
 }
@@ -146,8 +149,8 @@ func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.Int
 
 // What disturb may do: anything, or what leaves the network alone.
 const (
-	machinesOnly = 6
-	anything     = 9
+	machinesOnly = 7
+	anything     = 10
 )
 
 // disturb does bad things for a while; the first so many kinds of them.
@@ -168,6 +171,8 @@ func (w *world) disturb(kinds int) {
 			m.setLink(!m.up)
 		case 5:
 			w.reload(m)
+		case 6:
+			w.order(m)
 		case machinesOnly:
 			w.weather(0.4*w.Float64(), 0.3*w.Float64(), w.upTo(w.slowest))
 		case machinesOnly + 1:
@@ -212,8 +217,33 @@ func (w *world) toggle(m *machine) {
 	case how == 0:
 		_ = m.stop() // an error would be a violation already
 	default:
+		w.mu.Lock()
+		w.clean = w.clean && m.ordered == 0 // it may have announced the addresses, and nobody else knows
+		w.mu.Unlock()
 		m.kill(how == 1)
 	}
+}
+
+// order has an operator hand the role over or take it back; what comes of it is not waited for.
+func (w *world) order(m *machine) {
+	takeover := w.IntN(2) == 0
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m.group == nil {
+		return
+	}
+	w.note(m, "is told to take over %v, or to fail over", takeover)
+	m.ordered++
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second) // a machine that is killed never answers
+	g := m.lone
+	w.orders.Go(func() {
+		defer cancel()
+		report, err := g.order(ctx, takeover)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.note(m, "says %+v, %v", report, err)
+		m.ordered--
+	})
 }
 
 // reload changes what may change while a router runs.
@@ -353,6 +383,7 @@ func (w *world) believe() {
 
 // finish stops all in order.
 func (w *world) finish() {
+	w.orders.Wait()
 	for _, m := range w.machines {
 		if m.ended == nil {
 			continue

@@ -30,6 +30,9 @@ type Status struct {
 
 	HMAC *HMACStatus `json:"hmac,omitempty"` // nil without
 
+	// Aside is since when the router obeys any master, because a failover was asked for; zero when it does not.
+	Aside time.Time `json:"standing_aside_since,omitzero"`
+
 	AdvertsSent     uint64            `json:"adverts_sent"`     // one for each time, to however many peers
 	AdvertsReceived uint64            `json:"adverts_received"` // admitted
 	AdvertsUnsent   uint64            `json:"adverts_unsent"`   // due while there was no source address
@@ -88,15 +91,16 @@ type visible struct {
 	faults  []string
 	weighed *Weighing
 	group   string
+	aside   time.Time
 }
 
 func (v visible) same(w visible) bool {
-	return v.config == w.config && v.state == w.state && v.since.Equal(w.since) && v.held == w.held && v.weighed == w.weighed && v.group == w.group && slices.Equal(v.faults, w.faults)
+	return v.config == w.config && v.state == w.state && v.since.Equal(w.since) && v.held == w.held && v.weighed == w.weighed && v.group == w.group && v.aside.Equal(w.aside) && slices.Equal(v.faults, w.faults)
 }
 
 // publish makes the present state visible. It costs nothing when nothing changed.
 func (r *router) publish() {
-	now := visible{config: r.config, state: r.state, since: r.since, held: r.held, faults: r.faults, weighed: r.weighed}
+	now := visible{config: r.config, state: r.state, since: r.since, held: r.held, faults: r.faults, weighed: r.weighed, aside: r.aside}
 	if r.group != nil {
 		now.group = r.group.name
 	}
@@ -123,6 +127,7 @@ func (v visible) status() *Status {
 		PriorityTerms:    append([]Term{}, v.weighed.Terms...),
 		Master:           v.state.Master,
 		Since:            v.since,
+		Aside:            v.aside,
 		VirtualAddresses: make([]netip.Prefix, len(c.Addresses)),
 		Held:             v.held,
 		Reasons:          append([]string{}, v.faults...),

@@ -58,7 +58,7 @@ func Together(cs []*Config, sts []State, i int, ev Event, pulls int) []Event {
 		})
 		return out
 	}
-	if !obeys(cs[i], sts[i], ev) {
+	if handedOver(cs, sts, i, ev, out) || !obeys(cs[i], sts[i], ev) {
 		return out
 	}
 	others(sts, i, Master, func(j int) {
@@ -79,7 +79,8 @@ func others(sts []State, i int, role Role, do func(int)) {
 // mayLead reports whether the member at i, which ran out of patience, was the last that the group waited for.
 func mayLead(sts []State, i int) bool {
 	for j, st := range sts {
-		if j != i && st.Role != Master && !st.Ready {
+		leaves := st.Handover == Offering || st.Handover == Succeeded
+		if j != i && (st.Role != Master || leaves) && !st.Ready {
 			return false
 		}
 	}
@@ -128,9 +129,13 @@ func stepFollow(c *Config, st State, ev Follow) (State, []Action) {
 	case ev.Role == Master && st.Role == Backup:
 		return becomeMaster(c, st)
 	case ev.Role == Backup && st.Role == Master:
-		st.Role, st.Listening, st.Master = Backup, false, netip.Addr{}
-		st.MasterInterval = c.AdvertInterval
-		return st, []Action{Send{PriorityResign}, Hold{On: false}, Arm{DownInterval(c, st) + ev.Wait}}
+		do := []Action{Send{PriorityResign}, Hold{On: false}}
+		if st.Handover != Staying {
+			do = turnBack(st)
+		}
+		st = letGo(st, Backup)
+		st.Master, st.MasterPriority, st.MasterInterval = netip.Addr{}, 0, c.AdvertInterval
+		return st, append(do, Arm{DownInterval(c, st) + ev.Wait})
 	}
 	return st, nil
 }

@@ -41,7 +41,8 @@ func walkConfigs() map[string]*Config {
 // alphabet returns the events that can happen at n. The timer is an event only while it is armed, and Overslept is one of masters.
 func alphabet(c *Config, n node) []Event {
 	around := neighbours(c)
-	evs := []Event{Start{}, Stop{}, SetFault{true}, SetFault{false}, SetSource{around[1]}, SetSource{around[2]}}
+	evs := []Event{Start{}, Stop{}, SetFault{true}, SetFault{false}, SetSource{around[1]}, SetSource{around[2]},
+		HandOver{}, HandOver{Quit: true}, TakeOver{}, Resume{}}
 	if c.Priority != PriorityOwner { // tracking never lowers the owner
 		evs = append(evs, SetPriority{1}, SetPriority{199}, SetPriority{200}, SetPriority{254})
 	}
@@ -123,6 +124,12 @@ func lastWordOfListener(e edge) bool {
 	return sends
 }
 
+// lastWordOfLeaver reports whether a failover has ended, or a takeover turned back, and the master is made to announce again.
+func lastWordOfLeaver(e edge) bool {
+	before := e.before.st.Handover
+	return before == Succeeded && e.after.st.Role == Backup || before == Arriving && e.after.st.Role != Master
+}
+
 // The rules that hold on every edge. Each returns what is wrong, or "".
 var walkRules = map[string]func(c *Config, e edge) string{
 	"addresses are held by masters only, and by them always": func(_ *Config, e edge) string {
@@ -146,9 +153,10 @@ var walkRules = map[string]func(c *Config, e edge) string{
 		}
 		return ""
 	},
-	"priority 0 is the last word of a master that stops or has a fault, said once, before the addresses go": func(_ *Config, e edge) string {
-		want := 0
-		if e.before.st.Role == Master && (e.ev == Event(Stop{}) || e.ev == Event(SetFault{true})) {
+	"priority 0 is the last word of a master that stops, hands over or has a fault, said once, before the addresses go": func(_ *Config, e edge) string {
+		want, staying := 0, e.before.st.Role == Master && e.before.st.Handover == Staying
+		_, handsOver := e.ev.(HandOver)
+		if staying && (handsOver || e.ev == Event(Stop{}) || e.ev == Event(SetFault{true})) {
 			want = 1
 		}
 		got := 0
@@ -157,7 +165,7 @@ var walkRules = map[string]func(c *Config, e edge) string{
 				continue
 			}
 			got++
-			if i+1 >= len(e.do) || e.do[i+1] != Action(Hold{false}) {
+			if !handsOver && (i+1 >= len(e.do) || e.do[i+1] != Action(Hold{false})) {
 				return "addresses do not go next"
 			}
 		}
@@ -172,7 +180,7 @@ var walkRules = map[string]func(c *Config, e edge) string{
 			if ok && e.before.st.Role != Master && e.after.st.Role != Master {
 				return "sent by " + e.before.st.Role.String()
 			}
-			if ok && s.Priority != 0 && s.Priority != e.before.st.Priority && !lastWordOfListener(e) {
+			if ok && s.Priority != 0 && s.Priority != e.before.st.Priority && !lastWordOfListener(e) && !lastWordOfLeaver(e) {
 				return fmt.Sprintf("sent priority %d", s.Priority)
 			}
 		}
@@ -200,6 +208,52 @@ var walkRules = map[string]func(c *Config, e edge) string{
 		}
 		return ""
 	},
+	"who leaves or arrives is silent until that is done": func(_ *Config, e edge) string {
+		if e.before.st.Handover == Staying || e.after.st.Handover == Staying {
+			return ""
+		}
+		for _, a := range e.do {
+			if s, ok := a.(Send); ok {
+				return fmt.Sprintf("it sent priority %d", s.Priority)
+			}
+		}
+		return ""
+	},
+	"the addresses are let go for a successor, after its grace, for a better master, a fault or the end": func(_ *Config, e edge) string {
+		before := e.before.st
+		if before.Handover == Staying || before.Handover == Arriving || !e.before.held || e.after.held {
+			return ""
+		}
+		switch e.ev.(type) {
+		case Stop, SetFault:
+			return ""
+		case Expired, Overslept:
+			if before.Handover == Succeeded || before.Quit {
+				return ""
+			}
+		}
+		return "they were let go"
+	},
+	"who stands aside never takes the role from a master that it hears": func(_ *Config, e edge) string {
+		_, received := e.ev.(Received)
+		if before := e.before.st; !before.Aside || before.Role != Backup || !received {
+			return ""
+		}
+		if e.after.st.Role != Backup || len(e.do) == 0 {
+			return fmt.Sprintf("%+v does %v", e.after.st, e.do)
+		}
+		return ""
+	},
+	"a failover that succeeded leaves a backup that stands aside, and a master never does": func(_ *Config, e edge) string {
+		before, after := e.before.st, e.after.st
+		if before.Handover == Succeeded && !before.Quit && e.ev == Event(Expired{}) && (after.Role != Backup || !after.Aside || !after.Master.IsValid()) {
+			return fmt.Sprintf("it is %+v", after)
+		}
+		if after.Role == Master && after.Aside {
+			return "a master stands aside"
+		}
+		return ""
+	},
 	"an announcement follows the hold": func(_ *Config, e edge) string {
 		held := e.before.held
 		for _, a := range e.do {
@@ -213,14 +267,15 @@ var walkRules = map[string]func(c *Config, e edge) string{
 		return ""
 	},
 	"a backup that runs out of patience becomes master, and so does a listener that heard nobody": func(_ *Config, e edge) string {
-		if e.ev == Event(Expired{}) && (e.after.st.Role != Master || e.after.st.Listening) {
+		leaves := e.before.st.Handover == Succeeded || e.before.st.Quit
+		if e.ev == Event(Expired{}) && !leaves && (e.after.st.Role != Master || e.after.st.Listening) {
 			return fmt.Sprintf("it is %+v", e.after.st)
 		}
 		return ""
 	},
 	"a master leaves for a better one, a fault or the end only": func(_ *Config, e edge) string {
 		before, r := e.before.st, Received{}
-		if before.Role != Master || before.Listening || e.after.st.Role == Master {
+		if before.Role != Master || before.Listening || e.after.st.Role == Master || before.Handover == Offering || before.Handover == Succeeded {
 			return ""
 		}
 		switch ev := e.ev.(type) {
@@ -228,6 +283,10 @@ var walkRules = map[string]func(c *Config, e edge) string{
 			r = ev
 		case Stop, SetFault:
 			return ""
+		case HandOver:
+			if before.Handover == Arriving {
+				return ""
+			}
 		}
 		p := r.Packet.Priority
 		if p > before.Priority || p == before.Priority && r.From.Compare(before.Source) > 0 {
@@ -237,7 +296,7 @@ var walkRules = map[string]func(c *Config, e edge) string{
 	},
 	"a master that yields says one word more, and none when configured so": func(c *Config, e edge) string {
 		_, received := e.ev.(Received)
-		if !received || e.before.st.Role != Master || e.before.st.Listening || e.after.st.Role == Master {
+		if !received || !e.before.st.advertises() || e.after.st.Role == Master {
 			return ""
 		}
 		if last := e.do[0] == Action(Send{e.before.st.Priority}); last == c.QuietYield {
@@ -254,7 +313,13 @@ var walkRules = map[string]func(c *Config, e edge) string{
 			return "resigned"
 		case st.Master.IsValid() && (st.Role == Init || st.Role == Fault):
 			return "master " + st.Master.String()
-		case st.Role == Master && st.Master != st.Source:
+		case st.Handover != Staying && (st.Role != Master || st.Listening):
+			return st.Handover.String()
+		case st.Quit && st.Handover != Offering && st.Handover != Succeeded:
+			return "quit"
+		case (st.MasterPriority != 0) && !st.Master.IsValid():
+			return "priority of no master"
+		case st.Role == Master && (st.Handover == Staying || st.Handover == Offering) && (st.Master != st.Source || st.MasterPriority != 0):
 			return "master " + st.Master.String()
 		case st.Priority == 0:
 			return "priority 0"
@@ -262,11 +327,12 @@ var walkRules = map[string]func(c *Config, e edge) string{
 		return ""
 	},
 	"an interval is learned from a better master in version 3 only, and forgotten as master": func(c *Config, e edge) string {
-		own := c.Version == V2 || e.after.st.Role == Master
+		own := c.Version == V2 || e.after.st.advertises()
 		if got := e.after.st.MasterInterval; own && got != c.AdvertInterval {
 			return fmt.Sprintf("interval %s", got)
 		}
-		if r, ok := e.ev.(Received); ok && e.after.st.MasterInterval != e.before.st.MasterInterval && e.after.st.MasterInterval != r.Packet.Interval {
+		back := e.after.st.Role == Master && e.after.st.MasterInterval == c.AdvertInterval
+		if r, ok := e.ev.(Received); ok && !back && e.after.st.MasterInterval != e.before.st.MasterInterval && e.after.st.MasterInterval != r.Packet.Interval {
 			return "interval of nobody"
 		}
 		return ""
@@ -323,7 +389,7 @@ func TestOfTwoMastersOneYields(t *testing.T) {
 func masterPairs(c *Config) map[[2]State]bool {
 	masters := map[State]bool{}
 	walk(c, func(e edge) {
-		if st := e.after.st; st.Role == Master && !st.Listening && st.Source.IsValid() {
+		if st := e.after.st; st.advertises() && st.Source.IsValid() {
 			masters[st] = true
 		}
 	})

@@ -17,7 +17,14 @@ func Why(c *Config, before State, ev Event) string {
 		return "started" + begins(c, after)
 	case Stop:
 		return "stopped"
-	case Expired:
+	case HandOver:
+		return whyHandOver(before, ev)
+	case TakeOver:
+		return fmt.Sprintf("takeover from %s (its priority %d, ours %d)", name(before), before.MasterPriority, before.Priority)
+	case Expired, Overslept:
+		if before.Handover != Staying {
+			return whyHandedOver(c, before)
+		}
 		return whyExpired(c, before)
 	case Received:
 		return whyYielded(before, ev)
@@ -46,6 +53,29 @@ func whyExpired(c *Config, before State) string {
 		return fmt.Sprintf("%s resigned, no other master within %s", name(before), short(Skew(c, before)))
 	}
 	return fmt.Sprintf("no advert for %s", short(DownInterval(c, before)))
+}
+
+// whyHandOver is a hand-over that ends at once.
+func whyHandOver(before State, ev HandOver) string {
+	switch {
+	case before.Handover == Arriving && ev.Quit:
+		return "stopped during a takeover"
+	case before.Handover == Arriving:
+		return "takeover called off"
+	}
+	return "stopped"
+}
+
+// whyHandedOver is the end of a hand-over that took its time.
+func whyHandedOver(c *Config, before State) string {
+	verb := "failover"
+	if before.Quit {
+		verb = "stopped"
+	}
+	if before.Handover == Succeeded {
+		return fmt.Sprintf("%s, %s took over (its priority %d)", verb, before.Master, before.MasterPriority)
+	}
+	return fmt.Sprintf("%s, nobody took over within %s", verb, short(SuccessorWait(c)))
 }
 
 // name returns the master that st knows.

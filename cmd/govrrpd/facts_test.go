@@ -18,6 +18,7 @@ type idleHost struct{}
 func (idleHost) Send(*vrrp.Config, netip.Addr, vrrp.Packet) error { return nil }
 func (idleHost) Hold(*vrrp.Config, bool) error                    { return nil }
 func (idleHost) Announce(*vrrp.Config) error                      { return nil }
+func (idleHost) Silence(*vrrp.Config)                             {}
 
 // newIdleRouter returns a router process that has no host and ends with the test.
 func newIdleRouter(t *testing.T) *router {

@@ -84,7 +84,8 @@ func newRoot() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef("%v; see %s --help", err, c.CommandPath()) })
-	root.AddCommand(newRunCommand(), newRouterCommand(), newCheckCommand(), newReloadCommand(), newStatusCommand(), newVersionCommand())
+	root.AddCommand(newRunCommand(), newRouterCommand(), newCheckCommand(), newReloadCommand(), newStatusCommand(), newVersionCommand(),
+		newFailoverCommand(), newTakeoverCommand())
 	return root
 }
 

@@ -27,7 +27,7 @@ import (
 // advert late, and it outlives the director that started it:
 //
 //	director ── request, one JSON value ──►  router   configure: what is wanted, whole; facts: what changed
-//	         ◄── reply, one JSON value ────           status: what is; stop: resign and end
+//	         ◄── reply, one JSON value ────           status: what is; handover: failover, takeover; stop: resign and end
 //
 // The values are those of package vrrp. One director is served at a time; a new one takes the place of the old.
 
@@ -39,12 +39,16 @@ type routerRequest struct {
 	Configure *routerConfig           `json:"configure,omitempty"`
 	Status    bool                    `json:"status,omitempty"`
 	Stop      bool                    `json:"stop,omitempty"`
+
+	Handover *handoverRequest `json:"handover,omitempty"`
 }
 
 // A routerReply answers one request.
 type routerReply struct {
 	Error  string        `json:"error,omitempty"`
 	Status *routerStatus `json:"status,omitempty"`
+
+	Handover *vrrp.HandoverReport `json:"handover,omitempty"`
 }
 
 // A routerConfig is everything that the router is told.
@@ -191,6 +195,8 @@ func (r *router) answer(request routerRequest) routerReply {
 	case request.Status:
 		status := r.status()
 		return routerReply{Status: &status}
+	case request.Handover != nil:
+		return r.handOver(*request.Handover)
 	case request.Stop:
 		r.stop()
 		r.waitForGroups()

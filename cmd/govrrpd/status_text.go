@@ -98,6 +98,9 @@ func addressesAndFaults(r vrrp.Status) string {
 	if slices.ContainsFunc(r.PriorityTerms, func(t vrrp.Term) bool { return t.Amount != 0 }) {
 		words = append(words, "PRIORITY: "+vrrp.Arithmetic(r.BasePriority, r.PriorityTerms, r.Priority))
 	}
+	if !r.Aside.IsZero() {
+		words = append(words, "STANDS ASIDE since a failover, until `govrrpd takeover "+r.Name+"`")
+	}
 	for _, reason := range r.Reasons {
 		words = append(words, "FAULT: "+reason)
 	}

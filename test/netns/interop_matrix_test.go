@@ -133,7 +133,7 @@ func (l life) resign() {
 	l.better.resign()
 	skew := l.worse.skew(l.better.interval)
 	l.settled(l.worse, skew+time.Second)
-	l.passed("better resigns", began, change{nobody: skew + margin, both: overlap})
+	l.passed("better resigns", began, l.better.resignation(skew))
 	gap, late := l.silence(l.better, l.worse, began), l.late(began)
 	if gap > skew+margin+late {
 		l.t.Errorf("%s took over %s after priority 0, want within the skew, %s + %s + %s", l.worse, gap, skew, margin, late)
@@ -219,7 +219,7 @@ func TestBackupWithoutPreemptionStaysBackup(parent *testing.T) {
 			began := time.Now()
 			l.worse.resign()
 			l.settled(l.better, time.Second)
-			l.passed("master resigns", began, change{nobody: l.better.skew(l.worse.interval) + margin, both: overlap})
+			l.passed("master resigns", began, l.worse.resignation(l.better.skew(l.worse.interval)))
 			l.peace(l.better)
 		})
 	}

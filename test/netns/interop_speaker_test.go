@@ -128,6 +128,17 @@ func (s *speaker) gone() bool {
 	return !s.run.Running()
 }
 
+// resignation is what s may cause when it resigns: govrrpd keeps the address until its successor has announced it.
+func (s *speaker) resignation(skew time.Duration) change {
+	if s.kind == govrrpd {
+		return change{nobody: margin, both: overlap + handoverGrace}
+	}
+	return change{nobody: skew + margin, both: overlap}
+}
+
+// handoverGrace is how long govrrpd keeps an address that another one has taken over, after it heard that one's first advert.
+const handoverGrace = 200 * time.Millisecond
+
 // listens tells whether this run has got as far as listening to others.
 func (s *speaker) listens() bool {
 	switch s.kind {

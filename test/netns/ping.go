@@ -151,3 +151,16 @@ func (p *Pinger) Lost(after time.Time, patience time.Duration) (lost, sent int) 
 	}
 	return lost, sent
 }
+
+// Unanswered returns when the requests that Lost counts were sent.
+func (p *Pinger) Unanswered(after time.Time, patience time.Duration) []time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []time.Time
+	for i, at := range p.sent {
+		if at.After(after) && time.Since(at) >= patience && p.rtt[i] == noReply {
+			out = append(out, at)
+		}
+	}
+	return out
+}

@@ -24,6 +24,7 @@ var (
 // pair is two nodes on one segment.
 type pair struct {
 	*netns.World
+	lan          *netns.Segment
 	a, b         *netns.Node
 	portA, portB *netns.Port
 }
@@ -32,9 +33,9 @@ func newPair(t *testing.T) pair {
 	t.Helper()
 	p := pair{World: netns.New(t)}
 	p.a, p.b = p.Node("a"), p.Node("b")
-	lan := p.Segment("lan0")
-	p.portA = lan.Attach(p.a, "eth0", "192.0.2.1/24")
-	p.portB = lan.Attach(p.b, "eth0", "192.0.2.2/24")
+	p.lan = p.Segment("lan0")
+	p.portA = p.lan.Attach(p.a, "eth0", "192.0.2.1/24")
+	p.portB = p.lan.Attach(p.b, "eth0", "192.0.2.2/24")
 	return p
 }
 

@@ -164,6 +164,9 @@ func (h *Host) ready() error {
 	return h.load()
 }
 
+// Silence drops the announcements for the router of c that are still queued: whoever takes the addresses over announces them now.
+func (h *Host) Silence(c *vrrp.Config) { h.silence(c.Name) }
+
 // silence drops the announcements of a router.
 func (h *Host) silence(name string) {
 	for _, a := range h.announcing() {
