@@ -109,7 +109,7 @@ func (s *source) blocks(name string) hclsyntax.Blocks {
 func rawBlocks() map[string]any {
 	return map[string]any{
 		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{},
-		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "garp": rawAnnounce{},
+		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "garp": rawAnnounce{}, "vmac": rawVMAC{},
 		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{},
 		"check": rawCheck{},
 	}
@@ -166,6 +166,10 @@ func translations() map[string]string {
 		"garp_master_delay":       `write delay = "5s" in garp { }`,
 		"garp_master_repeat":      "write repeat = 5 in garp { }",
 		"garp_master_refresh":     `write refresh = "60s" in garp { }`,
+		"use_vmac":                "write vmac { }",
+		"use_vmac_addr":           "write all_interfaces = true in vmac { }",
+		"vmac_xmit_base":          "write send_from_base = true in vmac { }",
+		"use_ipvlan":              "write vmac { }: an ipvlan has the hardware address of its interface, and what it is used for is done without",
 		"vrrp_version":            "write version = 2 or 3 in vrrp_instance",
 		"global_defs":             "write global { }",
 		"vrrp_rt_priority":        "write realtime_priority",
@@ -197,7 +201,7 @@ func translations() map[string]string {
 // later are the keywords that users know from the project's plan and this version does not have.
 func later() map[string]bool {
 	out := map[string]bool{}
-	for _, name := range strings.Fields("preempt_delay accept vmac track route rule notify track_script track_file " +
+	for _, name := range strings.Fields("preempt_delay accept track route rule notify track_script track_file " +
 		"track_process sync_daemon http addresses fwmark quorum locals") {
 		out[name] = true
 	}

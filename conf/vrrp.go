@@ -34,6 +34,7 @@ type rawRouter struct {
 	Auth       *rawAuthentication `hcl:"authentication,block"`
 	HMAC       *rawHMAC           `hcl:"hmac,block"`
 	Announce   *rawAnnounce       `hcl:"garp,block"`
+	VMAC       *rawVMAC           `hcl:"vmac,block"`
 }
 
 // rawUnicast is the unicast block.
@@ -83,6 +84,7 @@ func (d *decoder) routers(raw []rawRouter) []*vrrp.Config {
 	}
 	d.checkVRIDs(all)
 	d.checkHolders(all)
+	d.checkVMACs(all)
 	return out
 }
 
@@ -99,6 +101,7 @@ func (d *decoder) router(raw *rawRouter) *router {
 	d.routerAuth(r)
 	d.routerHMAC(r)
 	d.routerAnnounce(r)
+	d.routerVMAC(r)
 	r.sound = len(d.diags) == before
 	d.validate(r)
 	return r

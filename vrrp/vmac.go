@@ -49,6 +49,9 @@ type VMAC struct {
 	Everywhere   bool   // virtual addresses on other interfaces have the virtual hardware address there, too
 }
 
+// SameVMAC reports whether a and b, which may be nil, say the same.
+func SameVMAC(a, b *VMAC) bool { return a == b || a != nil && b != nil && *a == *b }
+
 // validateVMAC checks what a virtual hardware address demands.
 func (c *Config) validateVMAC() error {
 	v := c.VMAC

@@ -141,6 +141,7 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	serving.Go(func() error { return r.serve(ctx, listener) })
 	<-ctx.Done()
 	r.waitForGroups()
+	r.host.Close()
 	err = errors.Join(listener.Close(), serving.Wait())
 	stopHost()
 	return errors.Join(err, host.Wait())
@@ -242,7 +243,8 @@ func (r *router) configure(wanted routerConfig) error {
 
 // sameRouter reports whether b is a while reload away from a: role and timers may stay.
 func sameRouter(a, b *vrrp.Config) bool {
-	return a.Interface == b.Interface && a.VRID == b.VRID && a.Version == b.Version && a.Unicast() == b.Unicast()
+	return a.Interface == b.Interface && a.VRID == b.VRID && a.Version == b.Version && a.Unicast() == b.Unicast() &&
+		vrrp.SameVMAC(a.VMAC, b.VMAC)
 }
 
 func (r *router) status() routerStatus {

@@ -65,6 +65,7 @@ func writeVRRP(w io.Writer, s Status, now time.Time) {
 	}
 	writeNone(w, len(s.VRRP), "vrrp_instance")
 	writeSyncGroups(w, s.Groups, now)
+	writeVMACs(w, s.Kernel.VMACs)
 }
 
 // writeSyncGroups shows the routers that change role together; nothing where there are none, as on most hosts.

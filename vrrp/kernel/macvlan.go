@@ -78,6 +78,7 @@ type macvlans struct {
 	wanted  map[string][]macvlan // by router
 	raised  map[string]bool      // routers whose macvlans shall be up
 	settled map[string]settled   // by name of the macvlan
+	trouble map[string]string    // by name of the macvlan: why it is not as it shall be
 	route   *routeSocket         // opened when first needed
 }
 
@@ -88,7 +89,7 @@ type settled struct {
 }
 
 func newMacvlans(f *facts, log *slog.Logger) *macvlans {
-	return &macvlans{facts: f, log: log, wanted: map[string][]macvlan{}, raised: map[string]bool{}, settled: map[string]settled{}}
+	return &macvlans{facts: f, log: log, wanted: map[string][]macvlan{}, raised: map[string]bool{}, settled: map[string]settled{}, trouble: map[string]string{}}
 }
 
 // ensure makes the macvlans of c there and as they shall be, but for those whose base does not exist. What is right already costs nothing.
@@ -108,7 +109,10 @@ func (s *macvlans) ensure(c *vrrp.Config) error {
 	}
 	s.wanted[c.Name] = ms
 	for _, m := range ms {
-		if err := s.present(m); err != nil {
+		err := s.present(m)
+		delete(s.trouble, m.name)
+		if err != nil {
+			s.trouble[m.name] = err.Error()
 			errs = append(errs, fmt.Errorf("vmac %s: %w", m.name, err))
 		}
 	}
@@ -225,6 +229,9 @@ func (s *macvlans) settle(m macvlan, l, base link) error {
 		}
 	}
 	again := s.settled[m.name].index == l.index
+	if !again && (setting{"ipv4", "all", "arp_filter", ""}).number() != 0 {
+		s.log.Warn("net.ipv4.conf.all.arp_filter is set: nobody is told the virtual hardware address", "router", m.router)
+	}
 	changed, err := ensureAll(append(quieten(m.base), m.settings()...))
 	if again && len(changed) > 0 {
 		s.log.Warn("settings for a virtual hardware address were changed and are put back", "router", m.router, "first", changed[0].String())
@@ -352,6 +359,7 @@ func (s *macvlans) release(router string) error {
 // remove removes the macvlan of that name if it is ours. The caller holds mu.
 func (s *macvlans) remove(name string) error {
 	delete(s.settled, name)
+	delete(s.trouble, name)
 	if l, ok := s.facts.byName(name); ok && ours(l) {
 		return s.drop(l)
 	}

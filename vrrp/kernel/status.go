@@ -11,9 +11,10 @@ import (
 
 // Status is a snapshot of a Host.
 type Status struct {
-	Interfaces []Interface `json:"interfaces"` // that virtual routers send from or have addresses on, by name
-	Restored   uint64      `json:"restored"`   // held addresses that were missing and were put back
-	Resyncs    uint64      `json:"resyncs"`    // full readings because the kernel dropped notices
+	Interfaces []Interface `json:"interfaces"`      // that virtual routers send from or have addresses on, by name
+	VMACs      []VMAC      `json:"vmacs,omitempty"` // interfaces with virtual hardware addresses, by router
+	Restored   uint64      `json:"restored"`        // held addresses that were missing and were put back
+	Resyncs    uint64      `json:"resyncs"`         // full readings because the kernel dropped notices
 }
 
 // An Interface is what one interface is and what passed through it. Counters begin when its first router is attached and survive the
@@ -56,7 +57,7 @@ func (h *Host) Status() Status {
 	for name := range announcers {
 		names[name] = true
 	}
-	s := Status{Restored: h.ledger.restored.Load(), Resyncs: resyncs}
+	s := Status{VMACs: h.macvlans.status(), Restored: h.ledger.restored.Load(), Resyncs: resyncs}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		i := h.facts.describe(name)
 		i.fill(ports[portName{name, vrrp.IPv4}], announcers[name])

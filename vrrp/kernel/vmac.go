@@ -3,7 +3,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -32,7 +31,7 @@ func newGuise(c *vrrp.Config) (*guise, error) {
 
 // nextGuise returns the guise of r after a reload: the present one if that will do.
 func (r *router) nextGuise(c *vrrp.Config) (*guise, error) {
-	if nameOf(r.config) == nameOf(c) && reflect.DeepEqual(r.config.VMAC, c.VMAC) {
+	if nameOf(r.config) == nameOf(c) && vrrp.SameVMAC(r.config.VMAC, c.VMAC) {
 		return r.guise, nil
 	}
 	return newGuise(c)
