@@ -157,7 +157,7 @@ func translations() map[string]string {
 		"advert_int":              `write advert_interval = "1s"`,
 		"nopreempt":               "write preempt = false",
 		"auth_hmac":               `write hmac { active_key = 1 … }`,
-		"auth_type":               `write type = "pass" in authentication { }`,
+		"auth_type":               `write type = "pass" or type = "ah" in authentication { }`,
 		"auth_pass":               "write password = … in authentication { }",
 		"unicast_peer":            `write unicast { peers = ["10.0.0.2"] }`,
 		"unicast_src_ip":          `write source = "10.0.0.1" in unicast { }`,

@@ -260,9 +260,8 @@ func (d *decoder) routerAuth(r *router) {
 		d.problem(auth.Place, "version 3 has no password authentication (RFC 9568 section 9)", "remove authentication { }, or write version = 2 on all routers of the address")
 		return
 	}
-	kind := ""
 	if d.required(auth.Type, auth.Place, "authentication in "+r.name, "type", `"pass"`) {
-		choice(d, auth.Type, []string{"pass"}, []string{"pass"}, &kind)
+		choice(d, auth.Type, []string{"pass", "ah"}, []bool{false, true}, &r.AH)
 	}
 	if !d.required(auth.Password, auth.Place, "authentication in "+r.name, "password", "…, 1 to 8 characters, the same on all routers of the address") {
 		return

@@ -14,6 +14,8 @@ type Advert struct {
 	To     netip.Addr // IP destination
 	TTL    int
 	Packet Packet
+
+	Datagram []byte // the whole IPv4 datagram, when it has an authentication header; nil otherwise
 }
 
 // Admit makes the checks of RFC 9568 section 7.1 and RFC 3768 section 7.1 that need the router's configuration, and those of unicast

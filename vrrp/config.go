@@ -69,6 +69,7 @@ type Config struct {
 
 	Checksum Form         // V3 over IPv4 only: FormAuto, FormPseudoHeader or FormMessage
 	Password string       // V2 only: simple password, 1 to 8 bytes; empty for none
+	AH       bool         // V2 only: Password is the key of an authentication header, and not sent
 	HMAC     *HMAC        // signed adverts; nil for none
 	Source   netip.Addr   // source of adverts; the zero Addr means the primary address of Interface
 	Peers    []netip.Addr // unicast peers; empty for multicast
@@ -186,6 +187,9 @@ func (c *Config) validateV2() error {
 	if i := c.AdvertInterval; i < time.Second || i > MaxAdvertIntervalV2 || i%time.Second != 0 {
 		errs = append(errs, fmt.Errorf("advert_interval is %s, version 2 knows whole seconds from 1s to 255s; version 3 knows shorter ones", i))
 	}
+	if c.AH && c.Password == "" {
+		errs = append(errs, errors.New("the authentication header has no password"))
+	}
 	if len(c.Password) > MaxPassword {
 		errs = append(errs, fmt.Errorf("password has %d bytes, version 2 carries %d", len(c.Password), MaxPassword))
 	}
@@ -203,7 +207,7 @@ func (c *Config) validateV3() error {
 	if c.Checksum > FormMessage {
 		errs = append(errs, errors.New(`checksum is unknown, want "auto", "pseudo-header" or "message"`))
 	}
-	if c.Password != "" {
+	if c.Password != "" || c.AH {
 		errs = append(errs, errors.New("version 3 has no password authentication (RFC 9568 section 9): remove it or use version 2"))
 	}
 	return errors.Join(errs...)

@@ -28,6 +28,7 @@ const (
 const (
 	AuthNone   = 0
 	AuthSimple = 1
+	AuthAH     = 2
 )
 
 // A Packet is one VRRP advertisement.
@@ -41,6 +42,7 @@ type Packet struct {
 	AuthType  uint8         // V2 only
 	Password  [8]byte       // V2 only: the authentication data, whatever AuthType
 
+	AH      *AH    // sent, V2 only: what makes the authentication header; nil for none
 	Trailer []byte // the HMAC trailer; nil for none
 	Message []byte // parsed, with a trailer only: the message before it as it came, which the trailer signs
 }
@@ -66,6 +68,9 @@ func NewPacket(c *Config, priority uint8) Packet {
 func (c *Config) authentication() (authType uint8, password [MaxPassword]byte) {
 	if c.Password == "" {
 		return AuthNone, password
+	}
+	if c.AH {
+		return AuthAH, password
 	}
 	copy(password[:], c.Password)
 	return AuthSimple, password

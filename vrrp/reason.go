@@ -40,6 +40,9 @@ const (
 	DropHMACInvalid                 // the HMAC is wrong
 	DropHMACReplayed                // the sequence is not newer than the sender's last
 	DropHMACSenders                 // there are more senders than can be remembered
+	DropAHHeader                    // version 2: the authentication header is not that of VRRP
+	DropAHInvalid                   // version 2: the authentication header was made with another password
+	DropAHReplayed                  // version 2: the sequence is not newer than the sender's last
 	numReasons
 )
 
@@ -73,6 +76,9 @@ var reasonText = [Reasons]struct{ label, text string }{
 	DropHMACKey:       {"hmac_unknown_key", "HMAC trailer was signed with a key number that is not configured"},
 	DropHMACInvalid:   {"hmac_invalid", "HMAC is wrong: another key, or a forged advert"},
 	DropHMACReplayed:  {"hmac_replayed", "HMAC trailer is not newer than the last one of its sender: a recorded advert"},
+	DropAHHeader:      {"ah_header", "authentication header is cut, or carries something else than VRRP"},
+	DropAHInvalid:     {"ah_invalid", "authentication header is wrong: another password, or a forged advert"},
+	DropAHReplayed:    {"ah_replayed", "authentication header is not newer than the last one of its sender: a recorded advert"},
 	DropHMACSenders:   {"hmac_senders", "more senders sign adverts than can be remembered"},
 	DropQueue:         {"queue_full", "receive queue is full"},
 	DropNotRunning:    {"not_running", "virtual router takes no part at the moment"},

@@ -47,6 +47,7 @@ type router struct {
 	faults  []string  // those, those of the trackers, and our own; not changed in place
 	ended   []string  // faults before they were last judged
 	speech
+	guard
 	seal seal             // any goroutine reads its memory
 	wall func() time.Time // what adverts are signed with: now, but in the simulation
 
@@ -86,6 +87,7 @@ func newRouter(c *Config, h Host, f *followUp, log *slog.Logger, notify func(Tra
 	r.weighed = &Weighing{Base: c.Priority, Priority: c.Priority}
 	r.speech, r.wall = newSpeech(c), now
 	r.seal.configure(c)
+	r.guard.configure(c)
 	r.publish()
 	return r
 }
@@ -122,6 +124,7 @@ func (r *router) reconfigure(c *Config) {
 	r.config = c
 	r.speech.reconfigure(c)
 	r.seal.configure(c)
+	r.guard.configure(c)
 	if c.Version == V2 || r.state.Role != Backup { // nobody taught us another interval
 		r.state.MasterInterval = c.AdvertInterval
 	}

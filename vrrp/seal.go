@@ -159,6 +159,7 @@ func (s *seal) room(clock sequence) bool {
 func (r *router) signed(priority uint8) Packet {
 	p := r.packet
 	p.Priority = priority
+	p.AH = r.guard.next(r.wall())
 	if r.seal.signs() {
 		p.Trailer = r.seal.sign(p, r.state.Source, r.wall())
 	}
@@ -168,7 +169,7 @@ func (r *router) signed(priority uint8) Packet {
 // authenticate checks what proves that an advert comes from one of us.
 func (r *router) authenticate(a Advert) error {
 	if r.config.HMAC == nil {
-		return nil
+		return r.guard.verify(a, r.now(), silentIntervals*r.config.AdvertInterval)
 	}
 	ahead, err := r.seal.verify(a, r.wall())
 	if err == nil && r.config.HMAC.AntiReplay == ReplayTime && ahead.Abs() > r.config.HMAC.Window/2 {

@@ -189,13 +189,19 @@ func parseAdvert(f Frame) (Advert, bool) {
 	if ip == nil {
 		return parseAdvert6(f, packet)
 	}
-	if eth == nil || ip.Protocol != layers.IPProtocolVRRP {
+	if eth == nil || ip.Protocol != layers.IPProtocolVRRP && ip.Protocol != layers.IPProtocolAH {
 		return Advert{}, false
 	}
 	src, _ := netip.AddrFromSlice(ip.SrcIP.To4())
 	dst, _ := netip.AddrFromSlice(ip.DstIP.To4())
 	a := Advert{At: f.At, From: f.From, MAC: eth.SrcMAC, Src: src, Dst: dst, TTL: ip.TTL}
-	a.Packet, a.Err = vrrp.ParsePacket(ip.Payload, src, dst)
+	message := ip.Payload
+	if ip.Protocol == layers.IPProtocolAH {
+		if message, a.Err = vrrp.SplitAH(message); a.Err != nil {
+			return a, true
+		}
+	}
+	a.Packet, a.Err = vrrp.ParsePacket(message, src, dst)
 	return a, true
 }
 

@@ -110,6 +110,7 @@ type Status struct {
 		Priority int
 		Master   string
 		Since    time.Time
+		Dropped  map[string]uint64
 	}
 	IPVS []struct {
 		Name        string
@@ -154,6 +155,20 @@ func (d *Director) Role(name string) string {
 		}
 	}
 	return ""
+}
+
+// Dropped returns how many adverts a virtual router has refused for a reason; 0 when the director does not answer.
+func (d *Director) Dropped(name, reason string) uint64 {
+	s, err := d.Status(d.node.w.t.Context())
+	if err != nil {
+		return 0
+	}
+	for _, v := range s.VRRP {
+		if v.Name == name {
+			return v.Dropped[reason]
+		}
+	}
+	return 0
 }
 
 // Keepalived starts the real keepalived on the node with its own process id files; -P makes it do VRRP alone.

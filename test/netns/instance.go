@@ -16,6 +16,7 @@ type Instance struct {
 	Also      []netip.Prefix // further virtual addresses, after Address
 	NoPreempt bool
 	Password  string     // version 2; empty for none
+	AH        bool       // version 2: the password is for an authentication header
 	Source    netip.Addr // unicast; the zero Addr for multicast
 	Peer      netip.Addr
 }
@@ -42,7 +43,7 @@ func (v Instance) HCL() string {
 		fmt.Fprintf(&b, "  unicast {\n    source = %q\n    peers  = [%q]\n  }\n", v.Source, v.Peer)
 	}
 	if v.Password != "" {
-		fmt.Fprintf(&b, "  authentication {\n    type     = \"pass\"\n    password = %q\n  }\n", v.Password)
+		fmt.Fprintf(&b, "  authentication {\n    type     = %q\n    password = %q\n  }\n", strings.ToLower(v.authType()), v.Password)
 	}
 	return b.String() + "}\n"
 }
@@ -68,7 +69,7 @@ func (v Instance) Keepalived() string {
 		fmt.Fprintf(&b, "  unicast_src_ip %s\n  unicast_peer {\n    %s\n  }\n", v.Source, v.Peer)
 	}
 	if v.Password != "" {
-		fmt.Fprintf(&b, "  authentication {\n    auth_type PASS\n    auth_pass %s\n  }\n", v.Password)
+		fmt.Fprintf(&b, "  authentication {\n    auth_type %s\n    auth_pass %s\n  }\n", v.authType(), v.Password)
 	}
 	return b.String() + "}\n"
 }
@@ -80,4 +81,12 @@ func (v Instance) addresses(format, between string) string {
 		out = append(out, fmt.Sprintf(format, p))
 	}
 	return strings.Join(out, between)
+}
+
+// authType is what keepalived calls the kind of password.
+func (v Instance) authType() string {
+	if v.AH {
+		return "AH"
+	}
+	return "PASS"
 }

@@ -43,6 +43,7 @@ func matrix() []cell {
 	for _, c := range []cell{
 		{name: "v2", rules: rules{version: 2}, betterInt: time.Second, worseInt: time.Second},
 		{name: "v2 password", rules: rules{version: 2, password: "s3cret"}, betterInt: time.Second, worseInt: time.Second},
+		{name: "v2 AH", rules: rules{version: 2, password: "s3cret", ah: true}, betterInt: time.Second, worseInt: time.Second},
 		{name: "v3 multicast", rules: rules{version: 3}, betterInt: tenth, worseInt: tenth},
 		{name: "v3 unicast", rules: rules{version: 3, unicast: true}, betterInt: tenth, worseInt: tenth},
 		{name: "v3 multicast IPv6", rules: rules{version: 3, ipv6: true}, betterInt: tenth, worseInt: tenth},

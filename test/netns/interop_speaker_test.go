@@ -34,6 +34,7 @@ var (
 type rules struct {
 	version   int
 	password  string // version 2
+	ah        bool   // version 2: the password is for an authentication header
 	unicast   bool
 	noPreempt bool
 	ipv6      bool
@@ -158,7 +159,7 @@ func (s *speaker) holds() bool { return s.node.Has(s.rules.virtual()) }
 func (s *speaker) instance() netns.Instance {
 	v := netns.Instance{
 		Version: s.rules.version, Priority: s.priority, Interval: s.interval, Address: netip.PrefixFrom(virtual, 24),
-		NoPreempt: s.rules.noPreempt, Password: s.rules.password,
+		NoPreempt: s.rules.noPreempt, Password: s.rules.password, AH: s.rules.ah,
 	}
 	if s.rules.ipv6 {
 		v.Address, v.Also = netip.PrefixFrom(virtualLocal, 64), []netip.Prefix{netip.PrefixFrom(virtual6, 64)}

@@ -54,7 +54,7 @@ func (h *Host) Configure(c *vrrp.Config) error {
 	}
 	next := &router{config: c, listener: r.listener, source: r.source, told: r.told, toldTracked: r.toldTracked, guise: g}
 	if nameOf(r.config) == nameOf(c) && r.config.VRID == c.VRID {
-		next.port = r.port
+		next.port, next.ah = r.port, r.ah
 	} else {
 		if err := h.place(next); err != nil {
 			if g != r.guise {
@@ -132,23 +132,54 @@ func (h *Host) resync() error {
 func (h *Host) place(r *router) error {
 	c := r.config
 	name := nameOf(c)
-	p := h.ports[name]
-	if p == nil {
-		p = newPort(name)
-		if err := h.bind(p); err != nil {
-			return err
-		}
-		h.ports[name] = p
+	p, err := h.port(name)
+	if err != nil {
+		return err
 	}
 	if _, taken := (*p.listeners.Load())[c.VRID]; taken {
 		return fmt.Errorf("VRID %d is taken by another %s virtual router on %s", c.VRID, name.family, c.Interface)
 	}
+	if r.ah, err = h.portAH(c); err != nil {
+		return err
+	}
 	r.port = p
 	p.listen(c.VRID, r.listener)
+	if r.ah != nil {
+		r.ah.listen(c.VRID, r.listener)
+	}
 	return nil
 }
 
-func (h *Host) displace(r *router) { r.port.listen(r.config.VRID, nil) }
+// port finds or makes a port.
+func (h *Host) port(name portName) (*port, error) {
+	if p := h.ports[name]; p != nil {
+		return p, nil
+	}
+	p := newPort(name)
+	if err := h.bind(p); err != nil {
+		return nil, err
+	}
+	h.ports[name] = p
+	return p, nil
+}
+
+// portAH returns the port for adverts with an authentication header: every router of version 2 listens there, to say so when a peer is
+// configured for them and it is not. It is nil for others.
+func (h *Host) portAH(c *vrrp.Config) (*port, error) {
+	if c.Version != vrrp.V2 {
+		return nil, nil
+	}
+	name := nameOf(c)
+	name.ah = true
+	return h.port(name)
+}
+
+func (h *Host) displace(r *router) {
+	r.port.listen(r.config.VRID, nil)
+	if r.ah != nil {
+		r.ah.listen(r.config.VRID, nil)
+	}
+}
 
 func (h *Host) dropUnusedPorts() {
 	maps.DeleteFunc(h.ports, func(_ portName, p *port) bool {
@@ -256,7 +287,7 @@ func (h *Host) virtual() map[netip.Addr]bool {
 func (h *Host) sources(p *port) []netip.Addr {
 	var out []netip.Addr
 	for _, r := range h.attached() {
-		if r.port == p && vrrp.FamilyOf(r.source) == p.family {
+		if (r.port == p || r.ah == p) && vrrp.FamilyOf(r.source) == p.family {
 			out = append(out, r.source)
 		}
 	}

@@ -36,10 +36,22 @@ func filter(sources []netip.Addr) []bpf.Instruction {
 	return append(prog, bpf.RetConstant{Val: 0})
 }
 
+// filterAH is filter for adverts with an authentication header, IP protocol 51: it lets those of IPsec go by.
+func filterAH(sources []netip.Addr) []bpf.Instruction {
+	prog := []bpf.Instruction{
+		bpf.LoadMemShift{Off: 0}, // length of the IP header
+		bpf.LoadIndirect{Off: 0, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: vrrp.Protocol, SkipTrue: 1},
+		bpf.RetConstant{Val: 0},
+	}
+	return append(prog, filter(sources)...)
+}
+
 // An ipHeader is what adverts need of an IPv4 header.
 type ipHeader struct {
 	src, dst netip.Addr
 	ttl      int
+	datagram []byte // the whole of one that has an authentication header; nil otherwise
 }
 
 // parseIPv4 splits a packet as a raw socket delivers it. It reports false when a length is not what the bytes are, or the packet is
@@ -52,13 +64,16 @@ func parseIPv4(b []byte) (ipHeader, []byte, bool) {
 	if header < ipv4HeaderLen || total < header || total > len(b) {
 		return ipHeader{}, nil, false
 	}
-	if binary.BigEndian.Uint16(b[offsetFragment:])&fragmentMask != 0 || b[9] != vrrp.Protocol {
+	if binary.BigEndian.Uint16(b[offsetFragment:])&fragmentMask != 0 || b[9] != vrrp.Protocol && b[9] != vrrp.ProtocolAH {
 		return ipHeader{}, nil, false
 	}
 	h := ipHeader{
 		src: netip.AddrFrom4([4]byte(b[12:16])),
 		dst: netip.AddrFrom4([4]byte(b[16:20])),
 		ttl: int(b[8]),
+	}
+	if b[9] == vrrp.ProtocolAH {
+		h.datagram = b[:total]
 	}
 	return h, b[header:total], true
 }
@@ -72,10 +87,24 @@ func appendAdvert(b []byte, src, dst netip.Addr, id uint16, p vrrp.Packet) []byt
 	src4, dst4 := src.As4(), dst.As4()
 	b = append(b, 0x45, tosControl, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, id)
-	b = append(b, 0, 0, vrrp.TTL, vrrp.Protocol, 0, 0)
+	b = append(b, 0, 0, vrrp.TTL, protocolOf(p), 0, 0)
 	b = append(b, src4[:]...)
 	b = append(b, dst4[:]...)
+	if p.AH != nil {
+		b = p.AH.Append(b, src)
+	}
 	b = p.Append(b, src, dst)
 	binary.BigEndian.PutUint16(b[start+2:], uint16(len(b)-start))
+	if p.AH != nil {
+		p.AH.Seal(b[start:])
+	}
 	return b
+}
+
+// protocolOf returns the IP protocol that carries p.
+func protocolOf(p vrrp.Packet) byte {
+	if p.AH != nil {
+		return vrrp.ProtocolAH
+	}
+	return vrrp.Protocol
 }

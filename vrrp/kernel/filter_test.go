@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func TestAdvertIsByteExact(t *testing.T) {
 		t.Errorf("gopacket reads %+v", ip)
 	}
 	h, payload, ok := parseIPv4(got)
-	if want := (ipHeader{src: sourceAddr, dst: vrrp.Group4, ttl: 255}); !ok || h != want {
+	if want := (ipHeader{src: sourceAddr, dst: vrrp.Group4, ttl: 255}); !ok || !reflect.DeepEqual(h, want) {
 		t.Errorf("we read %+v %t, want %+v", h, ok, want)
 	}
 	if p, err := vrrp.ParsePacket(payload, h.src, h.dst); err != nil || p.VRID != 51 {
@@ -139,6 +140,35 @@ func TestFilterTakesManySources(t *testing.T) {
 	for _, dst := range []netip.Addr{sources[0], sources[399], vrrp.Group4} {
 		if n, err := vm.Run(appendAdvert(nil, peerAddr, dst, 1, testAdvert())); n == 0 || err != nil {
 			t.Errorf("a packet to %s does not pass (%v)", dst, err)
+		}
+	}
+}
+
+// An IPsec peer on this host may send us gigabits with the same protocol number.
+func TestFilterOfAuthenticationHeadersLetsIPsecGoBy(t *testing.T) {
+	vm, err := bpf.NewVM(filterAH([]netip.Addr{sourceAddr}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	advert := func(next byte, options int, dst netip.Addr) []byte {
+		b := appendAdvert(nil, peerAddr, dst, 1, testAdvert())[:ipv4HeaderLen]
+		b[0], b[9] = 0x45+byte(options), vrrp.ProtocolAH
+		return append(append(b, make([]byte, 4*options)...), next, 4, 0, 0)
+	}
+	for _, c := range []struct {
+		name string
+		b    []byte
+		pass bool
+	}{
+		{"VRRP to the group", advert(vrrp.Protocol, 0, vrrp.Group4), true},
+		{"VRRP to us, with IP options", advert(vrrp.Protocol, 3, sourceAddr), true},
+		{"ESP to us", advert(50, 0, sourceAddr), false},
+		{"TCP to us, with IP options", advert(6, 3, sourceAddr), false},
+		{"VRRP to somebody else", advert(vrrp.Protocol, 0, peerAddr), false},
+		{"cut", advert(vrrp.Protocol, 0, vrrp.Group4)[:ipv4HeaderLen], false},
+	} {
+		if n, err := vm.Run(c.b); err != nil || n > 0 != c.pass {
+			t.Errorf("%s: the filter passes %d bytes (%v), want pass %t", c.name, n, err, c.pass)
 		}
 	}
 }

@@ -43,6 +43,7 @@ type router struct {
 	config   *vrrp.Config
 	listener Listener
 	port     *port
+	ah       *port      // version 2: for adverts with an authentication header; nil otherwise
 	source   netip.Addr // of adverts; the zero Addr when there is none
 	told     *verdict   // what the listener knows; nil at first
 	// toldTracked is what it knows of the sources that it tracks.
@@ -127,6 +128,9 @@ func (h *Host) Send(c *vrrp.Config, to netip.Addr, p vrrp.Packet) error {
 	var voice *voice
 	if r != nil {
 		out, source, voice = r.port, r.source, r.guise.speaker()
+	}
+	if r != nil && p.AH != nil {
+		out = r.ah
 	}
 	h.mu.RUnlock()
 	if out == nil {

@@ -48,14 +48,15 @@ var (
 	_ conn = (*ipv6.PacketConn)(nil) // its Message is that of ipv4
 )
 
-// A portName is what a port is known by: there is one for each interface and family.
+// A portName is what a port is known by: there is one for each interface and family, and for version 2 one more.
 type portName struct {
 	ifname string
 	family vrrp.Family
+	ah     bool // hears adverts with an authentication header, another IP protocol
 }
 
 // nameOf returns the name of the port that c sends through.
-func nameOf(c *vrrp.Config) portName { return portName{c.Interface, c.Family()} }
+func nameOf(c *vrrp.Config) portName { return portName{ifname: c.Interface, family: c.Family()} }
 
 // A port is the socket of one interface and family, shared by all virtual routers there. It survives the interface: while that does not
 // exist, there is no socket, and counters go on when it is back.
@@ -65,6 +66,7 @@ func nameOf(c *vrrp.Config) portName { return portName{c.Interface, c.Family()} 
 type port struct {
 	name   string // of the interface
 	family vrrp.Family
+	ah     bool
 
 	received, sent, sendErrors, readErrors atomic.Uint64
 	drops                                  vrrp.Drops
@@ -83,7 +85,7 @@ type port struct {
 }
 
 func newPort(n portName) *port {
-	p := &port{name: n.ifname, family: n.family}
+	p := &port{name: n.ifname, family: n.family, ah: n.ah}
 	p.listeners.Store(&map[uint8]Listener{})
 	return p
 }
@@ -110,8 +112,11 @@ func (p *port) reopen(index int) (conn, error) {
 	sources := p.sources
 	p.mu.Unlock()
 	open := openRaw
-	if p.family == vrrp.IPv6 {
+	switch {
+	case p.family == vrrp.IPv6:
 		open = openRaw6
+	case p.ah:
+		open = openAH
 	}
 	conn, raw, err := open(&net.Interface{Name: p.name, Index: index}, sources)
 	if err != nil {
@@ -160,8 +165,11 @@ func (p *port) admit(sources []netip.Addr) error {
 	if p.conn == nil {
 		return nil
 	}
-	if p.family == vrrp.IPv6 {
+	switch {
+	case p.family == vrrp.IPv6:
 		return setFilter(p.conn, filter6(sources))
+	case p.ah:
+		return setFilter(p.conn, filterAH(sources))
 	}
 	return setFilter(p.conn, filter(sources))
 }
@@ -179,13 +187,22 @@ func (p *port) overflows() uint64 {
 // openRaw returns a socket that sends and hears adverts on one interface. Until it is bound it could hear those of all interfaces,
 // so what came meanwhile is thrown away.
 func openRaw(ifi *net.Interface, sources []netip.Addr) (conn, syscall.RawConn, error) {
+	return openProtocol(ifi, vrrp.Protocol, filter(sources))
+}
+
+// openAH is openRaw for adverts with an authentication header.
+func openAH(ifi *net.Interface, sources []netip.Addr) (conn, syscall.RawConn, error) {
+	return openProtocol(ifi, vrrp.ProtocolAH, filterAH(sources))
+}
+
+func openProtocol(ifi *net.Interface, protocol int, program []bpf.Instruction) (conn, syscall.RawConn, error) {
 	control := func(_, _ string, raw syscall.RawConn) error { return prepare(raw, ifi.Name, options4) }
 	lc := net.ListenConfig{Control: control}
-	c, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", vrrp.Protocol), "0.0.0.0")
+	c, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", protocol), "0.0.0.0")
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, raw, err := wrap(c, ifi, sources)
+	conn, raw, err := wrap(c, ifi, program)
 	if err != nil {
 		c.Close()
 		return nil, nil, err
@@ -213,7 +230,7 @@ func prepare(raw syscall.RawConn, ifname string, options []socketOption) error {
 }
 
 // wrap finishes the set-up: filter, group, and no copies of our own adverts.
-func wrap(c net.PacketConn, ifi *net.Interface, sources []netip.Addr) (*ipv4.RawConn, syscall.RawConn, error) {
+func wrap(c net.PacketConn, ifi *net.Interface, program []bpf.Instruction) (*ipv4.RawConn, syscall.RawConn, error) {
 	raw, err := c.(*net.IPConn).SyscallConn()
 	if err != nil {
 		return nil, nil, err
@@ -222,7 +239,7 @@ func wrap(c net.PacketConn, ifi *net.Interface, sources []netip.Addr) (*ipv4.Raw
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := setFilter(conn, filter(sources)); err != nil {
+	if err := setFilter(conn, program); err != nil {
 		return nil, nil, err
 	}
 	if err := discard(raw); err != nil {
@@ -357,6 +374,13 @@ func (p *port) receive(m ipv4.Message) {
 
 // deliver gives a message to the router it is for, or counts why not.
 func (p *port) deliver(h ipHeader, payload []byte) {
+	if h.datagram != nil {
+		var err error
+		if payload, err = vrrp.SplitAH(payload); err != nil {
+			p.drops.Count(reasonOf(err))
+			return
+		}
+	}
 	packet, err := vrrp.ParsePacket(payload, h.src, h.dst)
 	if err != nil {
 		p.drops.Count(reasonOf(err))
@@ -367,7 +391,7 @@ func (p *port) deliver(h ipHeader, payload []byte) {
 		p.drops.Count(vrrp.DropVRID)
 		return
 	}
-	l.Receive(vrrp.Advert{From: h.src, To: h.dst, TTL: h.ttl, Packet: packet})
+	l.Receive(vrrp.Advert{From: h.src, To: h.dst, TTL: h.ttl, Packet: packet, Datagram: slices.Clone(h.datagram)})
 }
 
 // split returns what the IP header says, and the VRRP message. Of IPv6 the kernel delivers the message alone.

@@ -20,7 +20,7 @@ import (
 
 const (
 	// readSize6 is more than the longest advert, in bytes; the kernel takes the IPv6 header off.
-	readSize6 = 4096
+	readSize6 = 8192
 	// controlSize holds what the kernel tells beside a packet: its destination, interface and hop limit.
 	controlSize = 128
 	// headerOffset is SKF_NET_OFF of linux/filter.h: from there on a filter sees the IPv6 header.

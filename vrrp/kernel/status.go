@@ -60,8 +60,9 @@ func (h *Host) Status() Status {
 	s := Status{VMACs: h.macvlans.status(), Restored: h.ledger.restored.Load(), Resyncs: resyncs}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		i := h.facts.describe(name)
-		i.fill(ports[portName{name, vrrp.IPv4}], announcers[name])
-		i.fill(ports[portName{name, vrrp.IPv6}], nil)
+		i.fill(ports[portName{ifname: name, family: vrrp.IPv4}], announcers[name])
+		i.fill(ports[portName{ifname: name, family: vrrp.IPv4, ah: true}], nil)
+		i.fill(ports[portName{ifname: name, family: vrrp.IPv6}], nil)
 		s.Interfaces = append(s.Interfaces, i)
 	}
 	return s

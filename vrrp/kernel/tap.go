@@ -51,7 +51,7 @@ const (
 	ipv6HeaderLen  = 40
 )
 
-// tapFilter passes whole packets of protocol 112 to the multicast group, and no fragments.
+// tapFilter passes whole packets of protocol 112, and those with an authentication header, to the multicast group, and no fragments.
 func tapFilter(f vrrp.Family) []bpf.Instruction {
 	at := uint32(offsetProtocol)
 	if f == vrrp.IPv6 {
@@ -59,7 +59,8 @@ func tapFilter(f vrrp.Family) []bpf.Instruction {
 	}
 	prog := []bpf.Instruction{
 		bpf.LoadAbsolute{Off: at, Size: 1},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: vrrp.Protocol, SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: vrrp.Protocol, SkipTrue: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: vrrp.ProtocolAH, SkipTrue: 1},
 		bpf.RetConstant{Val: 0},
 	}
 	if f != vrrp.IPv6 {
@@ -83,7 +84,7 @@ func setPacketFilter(fd int, instructions []bpf.Instruction) error {
 
 // read hands packets to p until the tap is closed or paused.
 func (t *tap) read(ctx context.Context, p *port) {
-	b := make([]byte, ipv6HeaderLen+vrrp.MaxPacket6) // IPv4 needs less
+	b := make([]byte, readSize6)
 	for {
 		n, err := t.file.Read(b)
 		switch {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -99,7 +100,7 @@ func TestFramesFromTheVMAC(t *testing.T) {
 		t.Error("the header checksum is wrong")
 	}
 	h, payload, ok := (&port{family: vrrp.IPv4}).unwrap(b)
-	if want := (ipHeader{src: netip.MustParseAddr("198.51.100.10"), dst: vrrp.Group4, ttl: 255}); !ok || h != want {
+	if want := (ipHeader{src: netip.MustParseAddr("198.51.100.10"), dst: vrrp.Group4, ttl: 255}); !ok || !reflect.DeepEqual(h, want) {
 		t.Errorf("header %+v, %v", h, ok)
 	}
 	if _, err := vrrp.ParsePacket(payload, h.src, h.dst); err != nil {
@@ -109,7 +110,7 @@ func TestFramesFromTheVMAC(t *testing.T) {
 	p.Addresses = []netip.Addr{netip.MustParseAddr("fe80::100")}
 	b = v.appendPacket(nil, src, vrrp.Group6, p)
 	h, payload, ok = (&port{family: vrrp.IPv6}).unwrap(b)
-	if want := (ipHeader{src: src, dst: vrrp.Group6, ttl: 255}); !ok || h != want {
+	if want := (ipHeader{src: src, dst: vrrp.Group6, ttl: 255}); !ok || !reflect.DeepEqual(h, want) {
 		t.Errorf("header %+v, %v", h, ok)
 	}
 	if _, err := vrrp.ParsePacket(payload, h.src, h.dst); err != nil {

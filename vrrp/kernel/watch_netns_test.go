@@ -343,7 +343,7 @@ func TestSocketIsTriedAgain(t *testing.T) {
 	withoutPrivileges(t, func() {
 		h.admin.Lock()
 		defer h.admin.Unlock()
-		h.ports[portName{l.near, vrrp.IPv4}].close()
+		h.ports[portName{ifname: l.near, family: vrrp.IPv4}].close()
 		h.reconcile()
 	})
 	if got := r.fault("link"); !strings.Contains(got, "open a VRRP socket on "+l.near) {

@@ -4,7 +4,7 @@ vrrp_instance "web" {
   virtual_addresses = ["192.0.2.10/24"]
   version = 2
   authentication {
-    type     = "ah"
+    type     = "ipsec"
     password = "hunter2"
   }
 }
