@@ -19,6 +19,7 @@ type Instance struct {
 	AH        bool       // version 2: the password is for an authentication header
 	Source    netip.Addr // unicast; the zero Addr for multicast
 	Peer      netip.Addr
+	VMAC      bool // the virtual router has a hardware address of its own
 }
 
 // InstanceName is what the virtual router of an Instance is called in logs and status.
@@ -45,6 +46,9 @@ func (v Instance) HCL() string {
 	if v.Password != "" {
 		fmt.Fprintf(&b, "  authentication {\n    type     = %q\n    password = %q\n  }\n", strings.ToLower(v.authType()), v.Password)
 	}
+	if v.VMAC {
+		b.WriteString("  vmac {}\n")
+	}
 	return b.String() + "}\n"
 }
 
@@ -70,6 +74,9 @@ func (v Instance) Keepalived() string {
 	}
 	if v.Password != "" {
 		fmt.Fprintf(&b, "  authentication {\n    auth_type %s\n    auth_pass %s\n  }\n", v.authType(), v.Password)
+	}
+	if v.VMAC {
+		b.WriteString("  use_vmac\n")
 	}
 	return b.String() + "}\n"
 }

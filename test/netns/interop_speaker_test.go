@@ -38,6 +38,7 @@ type rules struct {
 	unicast   bool
 	noPreempt bool
 	ipv6      bool
+	vmac      bool
 }
 
 // virtual returns the address that is fought for.
@@ -159,7 +160,7 @@ func (s *speaker) holds() bool { return s.node.Has(s.rules.virtual()) }
 func (s *speaker) instance() netns.Instance {
 	v := netns.Instance{
 		Version: s.rules.version, Priority: s.priority, Interval: s.interval, Address: netip.PrefixFrom(virtual, 24),
-		NoPreempt: s.rules.noPreempt, Password: s.rules.password, AH: s.rules.ah,
+		NoPreempt: s.rules.noPreempt, Password: s.rules.password, AH: s.rules.ah, VMAC: s.rules.vmac,
 	}
 	if s.rules.ipv6 {
 		v.Address, v.Also = netip.PrefixFrom(virtualLocal, 64), []netip.Prefix{netip.PrefixFrom(virtual6, 64)}

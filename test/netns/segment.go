@@ -1,12 +1,15 @@
 package netns
 
 import (
+	"bytes"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // A Segment is one broadcast domain: a bridge that forwards everything to everybody at once.
@@ -83,6 +86,17 @@ func (p *Port) Heal() {
 	w.t.Helper()
 	w.must(w.fabric.nl.LinkSetMaster(p.far(), p.segment.bridge), "plug %s in", p.name)
 	w.must(w.fabric.nl.LinkSetUp(p.far()), "mend %s", p.name)
+}
+
+// Learned tells whether the segment would send what is for a hardware address to this port, and to no other.
+func (p *Port) Learned(mac net.HardwareAddr) bool {
+	w := p.segment.w
+	w.t.Helper()
+	list, err := w.fabric.nl.NeighList(p.far().Attrs().Index, unix.AF_BRIDGE)
+	w.must(err, "addresses behind %s", p.name)
+	return slices.ContainsFunc(list, func(n netlink.Neigh) bool {
+		return bytes.Equal(n.HardwareAddr, mac) && n.State&netlink.NUD_PERMANENT == 0
+	})
 }
 
 func (p *Port) far() netlink.Link { return p.segment.w.fabric.link(p.name) }
