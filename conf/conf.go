@@ -23,6 +23,7 @@ import (
 	"github.com/hashicorp/hcl/v2/gohcl"
 
 	"github.com/govrrpd/govrrpd/checkers"
+	"github.com/govrrpd/govrrpd/checkers/bfd"
 	"github.com/govrrpd/govrrpd/ipvs"
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -32,6 +33,7 @@ type Config struct {
 	Global   Global
 	Routers  []*vrrp.Config   // in file order
 	Groups   []vrrp.SyncGroup // in file order
+	BFD      []*bfd.Config    // in file order
 	Services []ipvs.VirtualServer
 	Checks   []Check  // in the order of the real servers
 	Files    []string // that were read, sorted
@@ -78,6 +80,7 @@ type rawConfig struct {
 	Global    *rawGlobal     `hcl:"global,block"`
 	Routers   []rawRouter    `hcl:"vrrp_instance,block"`
 	Groups    []rawSyncGroup `hcl:"vrrp_sync_group,block"`
+	BFD       []rawBFD       `hcl:"bfd_instance,block"`
 	Services  []rawService   `hcl:"virtual_server,block"`
 }
 
@@ -100,6 +103,7 @@ func (d *decoder) config(vars map[string]string) *Config {
 	d.buildGlobal(raw.Global)
 	c := &Config{Global: d.global, Routers: d.routers(raw.Routers)}
 	c.Groups = d.syncGroups(raw.Groups, c.Routers)
+	c.BFD = d.bfdSessions(raw.BFD)
 	c.Services, c.Checks = d.services(raw.Services)
 	if len(raw.Routers)+len(raw.Services) == 0 && !d.diags.HasErrors() {
 		d.problem(hcl.Range{Filename: d.src.names[0]}, "there is neither a vrrp_instance nor a virtual_server",

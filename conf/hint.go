@@ -111,7 +111,7 @@ func rawBlocks() map[string]any {
 		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{},
 		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "garp": rawAnnounce{}, "vmac": rawVMAC{},
 		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{},
-		"check": rawCheck{},
+		"check": rawCheck{}, "bfd_instance": rawBFD{},
 	}
 }
 
@@ -193,6 +193,13 @@ func translations() map[string]string {
 		"url":                     `write path = "/healthz"`,
 		"status_code":             `write status = ["200-299"]`,
 		"port":                    `write the port with the address: "10.0.0.11:8080"`,
+
+		"bfd":               `write bfd_instance "peer1" { neighbor = "10.0.0.2" }`,
+		"neighbor_ip":       `write neighbor = "10.0.0.2"`,
+		"source_ip":         `write source = "10.0.0.1"`,
+		"hoplimit":          "write ttl, which is for both address families",
+		"min_ttl":           "write max_hops: a packet that may cross 1 router arrives with TTL 254",
+		"detect_multiplier": "write multiplier",
 
 		"sync_group_tracking_weight": "write member_weights = true",
 	}

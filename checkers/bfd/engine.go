@@ -44,6 +44,7 @@ type peer struct {
 	next     time.Time     // when the next is due; zero for never
 	interval time.Duration // of which next was made
 	place    int           // in Engine.due
+	leaving  bool          // nobody is told of its end
 
 	since                             time.Time
 	verdict                           Verdict
@@ -147,8 +148,9 @@ func (e *Engine) removeUnless(name string, c *Config) {
 	}
 	goodbye := *p.config
 	goodbye.AdminDown = true
-	p.config = &goodbye
+	p.config, p.leaving = &goodbye, true
 	e.step(p, Configured{})
+	e.log.Info("BFD session was removed", "session", name, "neighbor", p.config.Neighbor)
 	delete(e.byName, name)
 	delete(e.byDiscr, p.session.Discriminator)
 	at := p.config.Neighbor
@@ -316,7 +318,7 @@ func (e *Engine) changed(p *peer, before Session, waited time.Duration, now time
 		p.flaps++
 	}
 	verdict := p.judge(before, waited)
-	if verdict == p.verdict {
+	if verdict == p.verdict || p.leaving {
 		return
 	}
 	p.verdict = verdict

@@ -263,7 +263,7 @@ func (d *daemon) connect(ctx context.Context, config *conf.Config) error {
 }
 
 func wantedOfRouter(c *conf.Config) routerConfig {
-	return routerConfig{RTPriority: c.Global.RTPriority, LockMemory: c.Global.LockMemory, Routers: c.Routers, Groups: c.Groups}
+	return routerConfig{RTPriority: c.Global.RTPriority, LockMemory: c.Global.LockMemory, Routers: c.Routers, Groups: c.Groups, BFD: c.BFD}
 }
 
 // adopt makes config the current one of everything in this process. Nothing in it can fail.

@@ -45,5 +45,11 @@ func missingInterfaces(c *conf.Config, have []string) []string {
 			}
 		}
 	}
+	for _, s := range c.BFD {
+		if s.Interface != "" && !slices.Contains(have, s.Interface) {
+			out = append(out, fmt.Sprintf("bfd_instance %q: this host has no interface %s now, it has %s; the session stays down until it is there",
+				s.Name, s.Interface, strings.Join(have, ", ")))
+		}
+	}
 	return out
 }

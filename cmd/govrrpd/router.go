@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"github.com/govrrpd/govrrpd/checkers/bfd"
 	"github.com/govrrpd/govrrpd/vrrp"
 	"github.com/govrrpd/govrrpd/vrrp/kernel"
 )
@@ -57,6 +58,7 @@ type routerConfig struct {
 	LockMemory bool             `json:"lock_memory"`
 	Routers    []*vrrp.Config   `json:"routers"`
 	Groups     []vrrp.SyncGroup `json:"groups"`
+	BFD        []*bfd.Config    `json:"bfd"`
 }
 
 // A routerStatus is a snapshot of the router process.
@@ -66,6 +68,9 @@ type routerStatus struct {
 	Routers []vrrp.Status      `json:"routers"`
 	Groups  []vrrp.GroupStatus `json:"groups"`
 	Kernel  kernel.Status      `json:"kernel"`
+	BFD     []bfd.Status       `json:"bfd"`
+
+	BFDDropped map[string]uint64 `json:"bfd_dropped"`
 }
 
 func newRouterCommand() *cobra.Command {
@@ -109,6 +114,8 @@ type router struct {
 	applied routerConfig             // scheduling that is in force
 	tracked trackedFacts
 	sources map[string]bool // tracked by what was configured last
+	bfd     *bfd.Engine     // told what is wanted while mu is held; reports to paths without it
+	paths   bfdRoute
 }
 
 // routerLockPatience is how long a router waits for a predecessor that has closed its socket and is about to end. It is shorter
@@ -130,10 +137,12 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	defer cancel()
 	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, members: make(map[string]*member), running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
 
+	r.bfd = newBFD(&r.paths, log)
 	// The host outlives the groups: they need it to resign.
 	hostCtx, stopHost := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHost()
 	var host, serving errgroup.Group
+	host.Go(func() error { return r.bfd.Run(hostCtx) }) // says goodbye after the groups have
 	host.Go(func() error {
 		defer cancel() // without the host nothing can be done in order
 		return r.host.Run(hostCtx)
@@ -234,6 +243,10 @@ func (r *router) configure(wanted routerConfig) error {
 			errs = append(errs, fmt.Errorf("vrrp_instance %q: %w", c.Name, withRights(err, "CAP_NET_ADMIN and CAP_NET_RAW")))
 		}
 	}
+	if err := r.bfd.Configure(wanted.BFD); err != nil {
+		errs = append(errs, err)
+	}
+	r.paths.Configure(r.members, wanted.BFD)
 	r.regroup(wanted.Groups)
 	if _, err := r.host.Sweep(); err != nil { // what a dead predecessor held and nobody wants any more
 		errs = append(errs, err)
@@ -251,6 +264,7 @@ func (r *router) status() routerStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := routerStatus{PID: os.Getpid(), Version: version, Kernel: r.host.Status(), Routers: []vrrp.Status{}, Groups: []vrrp.GroupStatus{}}
+	s.BFD, s.BFDDropped = r.bfd.Status(), r.bfd.Dropped()
 	for _, m := range r.members {
 		s.Routers = append(s.Routers, m.Status())
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/govrrpd/govrrpd/checkers"
+	"github.com/govrrpd/govrrpd/checkers/bfd"
 	"github.com/govrrpd/govrrpd/ipvs"
 	"github.com/govrrpd/govrrpd/vrrp"
 	"github.com/govrrpd/govrrpd/vrrp/kernel"
@@ -25,9 +26,12 @@ type Status struct {
 	VRRP     []vrrp.Status        `json:"vrrp"`
 	Groups   []vrrp.GroupStatus   `json:"vrrp_sync_groups"`
 	Kernel   kernel.Status        `json:"kernel"`
+	BFD      []bfd.Status         `json:"bfd"`
 	IPVS     []ipvs.ServiceStatus `json:"ipvs"`
 	Engine   EngineStatus         `json:"ipvs_engine"`
 	Checks   []checkers.Status    `json:"checks"`
+
+	BFDDropped map[string]uint64 `json:"bfd_dropped"` // packets that no session took, by reason; all of them
 }
 
 // A DirectorStatus is the process that answers.
@@ -69,6 +73,7 @@ func (d *daemon) status() Status {
 	}
 	s.Router.PID, s.Router.Version = router.PID, router.Version
 	s.Groups = nonNil(router.Groups)
+	s.BFD, s.BFDDropped = nonNil(router.BFD), router.BFDDropped
 	s.VRRP, s.Kernel = nonNil(router.Routers), router.Kernel
 	engine := d.engine.Status()
 	s.IPVS = nonNil(engine.Services)
@@ -86,12 +91,12 @@ func nonNil[T any](list []T) []T {
 }
 
 // statusParts are what `govrrpd status` shows alone when named.
-func statusParts() []string { return []string{"vrrp", "ipvs", "checks"} }
+func statusParts() []string { return []string{"vrrp", "bfd", "ipvs", "checks"} }
 
 func newStatusCommand() *cobra.Command {
 	var socket, output string
 	c := &cobra.Command{
-		Use:       "status [vrrp|ipvs|checks]",
+		Use:       "status [vrrp|bfd|ipvs|checks]",
 		Short:     "Show who is master, what is balanced and what is well",
 		Args:      usageArgs(onePart),
 		ValidArgs: statusParts(),
@@ -140,6 +145,8 @@ func writeStatusJSON(w io.Writer, s Status, part string) error {
 	switch part {
 	case "vrrp":
 		value = s.VRRP
+	case "bfd":
+		value = s.BFD
 	case "ipvs":
 		value = s.IPVS
 	case "checks":

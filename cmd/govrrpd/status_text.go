@@ -23,6 +23,9 @@ func writeStatusText(w io.Writer, s Status, part string, now time.Time) error {
 	if part == "" || part == "vrrp" {
 		writeVRRP(t, s, now)
 	}
+	if part == "" && len(s.BFD) > 0 || part == "bfd" {
+		writeBFD(t, s.BFD, now)
+	}
 	if part == "" || part == "ipvs" {
 		writeIPVS(t, s.IPVS)
 	}

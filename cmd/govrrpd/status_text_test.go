@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/govrrpd/govrrpd/checkers"
+	"github.com/govrrpd/govrrpd/checkers/bfd"
 	"github.com/govrrpd/govrrpd/ipvs"
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -32,6 +33,15 @@ func exampleStatus(now time.Time) Status {
 		Groups: []vrrp.GroupStatus{
 			{Name: "edge", Role: vrrp.Master, Since: now.Add(-time.Hour), Members: []string{"web", "inner"}},
 			{Name: "site", Role: vrrp.Backup, Since: now.Add(-time.Second), Members: []string{"a", "b", "c"}, Ready: []string{"a", "c"}},
+		},
+		BFD: []bfd.Status{
+			{Name: "peer1", Neighbor: netip.MustParseAddr("10.0.0.2"), Interface: "eth0", State: bfd.Up, RemoteState: bfd.Up, RemoteDiscr: 7,
+				Since: now.Add(-time.Hour), TxInterval: bfd.Duration{Duration: 10 * time.Millisecond}, RxInterval: bfd.Duration{Duration: 10 * time.Millisecond},
+				DetectionTime: bfd.Duration{Duration: 50 * time.Millisecond}, Flaps: 2},
+			{Name: "far", Neighbor: netip.MustParseAddr("198.51.100.1"), Multihop: true, State: bfd.Down, Since: now.Add(-time.Second),
+				TxInterval: bfd.Duration{Duration: time.Second}, Reason: "control detection time of 50ms expired"},
+			{Name: "taken", Neighbor: netip.MustParseAddr("2001:db8::1"), State: bfd.Down, Since: now.Add(-time.Second),
+				TxInterval: bfd.Duration{Duration: time.Second}, Reason: "the neighbour was not heard yet", SendError: "UDP port 3784 is taken"},
 		},
 		IPVS: []ipvs.ServiceStatus{
 			{Name: "shop", Address: netip.MustParseAddrPort("192.0.2.10:80"), Protocol: "tcp", Scheduler: "wlc", Forward: "nat",
@@ -67,6 +77,7 @@ func TestStatusText(t *testing.T) {
 		{"vrrp", exampleStatus(now), "vrrp"},
 		{"ipvs", exampleStatus(now), "ipvs"},
 		{"checks", exampleStatus(now), "checks"},
+		{"bfd", exampleStatus(now), "bfd"},
 		{"nothing configured, router lost", Status{Router: lost.Router, Engine: lost.Engine}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
