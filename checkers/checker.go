@@ -34,6 +34,10 @@ type Config struct {
 	Timeout  time.Duration // of the whole probe; more than 0
 	Rise     int           // consecutive successes that bring a failed server back; at least 1
 	Fall     int           // consecutive failures that take a server out; at least 1
+
+	// Initial is the health before the first answer; nothing is reported of it. Unknown comes up with the first success, Down wants
+	// Rise of them.
+	Initial State
 }
 
 // Validate returns everything that keeps c from running, joined: its schedule, and what its Checker's own Validate says. The

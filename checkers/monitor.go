@@ -129,6 +129,7 @@ func newMonitor(c Config, was *monitor) *monitor {
 		since: time.Now(),
 		index: -1,
 	}
+	m.health.State = c.Initial
 	if was != nil && reflect.DeepEqual(was.cfg.Checker, c.Checker) {
 		m.health, m.since, m.weight, m.reason, m.last = was.health, was.since, was.weight, was.reason, was.last
 	}

@@ -257,27 +257,34 @@ func (d *decoder) caFile(raw *rawCheck, c *checkers.HTTP) {
 func (d *decoder) script(raw *rawCheck) checkers.Script {
 	c := checkers.Script{User: d.credential}
 	d.flag(raw.Weighted, &c.Weighted)
-	if !d.required(raw.Command, raw.Place, "the script check", "command", `["/usr/local/bin/check"]`) {
-		return c
+	c.Command = d.command(raw.Command, raw.Place, "the script check")
+	return c
+}
+
+// command reads a program and its arguments; block is the one at at, as messages begin.
+func (d *decoder) command(a *hcl.Attribute, at hcl.Range, block string) []string {
+	if !d.required(a, at, block, "command", `["/usr/local/bin/check"]`) {
+		return nil
 	}
-	if v, set, _ := d.value(raw.Command); set && v.Type() == cty.String {
-		d.problem(raw.Command.Expr.Range(), "command is text, want a list: no shell splits it", "write command = "+argv(v.AsString()))
-		return c
+	if v, set, _ := d.value(a); set && v.Type() == cty.String {
+		d.problem(a.Expr.Range(), "command is text, want a list: no shell splits it", "write command = "+argv(v.AsString()))
+		return nil
 	}
-	list, ok := d.list(raw.Command, "/usr/local/bin/check")
+	var out []string
+	list, ok := d.list(a, "/usr/local/bin/check")
 	for _, e := range list {
 		if strings.ContainsRune(e.text, 0) {
 			d.problem(e.at, "an argument has a NUL byte in it", "remove it")
 		}
-		c.Command = append(c.Command, e.text)
+		out = append(out, e.text)
 	}
 	switch {
 	case ok && len(list) > 0:
 		d.program(list[0])
-	case ok && d.known(raw.Command):
-		d.problem(raw.Command.Expr.Range(), "command is empty", `write command = ["/usr/local/bin/check"]`)
+	case ok && d.known(a):
+		d.problem(a.Expr.Range(), "command is empty", `write command = ["/usr/local/bin/check"]`)
 	}
-	return c
+	return out
 }
 
 // argv shows how a command line would be written as a list.

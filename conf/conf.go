@@ -35,7 +35,8 @@ type Config struct {
 	Groups   []vrrp.SyncGroup // in file order
 	BFD      []*bfd.Config    // in file order
 	Services []ipvs.VirtualServer
-	Checks   []Check  // in the order of the real servers
+	Checks   []Check // in the order of the real servers
+	Track    Track
 	Files    []string // that were read, sorted
 }
 
@@ -82,6 +83,12 @@ type rawConfig struct {
 	Groups    []rawSyncGroup `hcl:"vrrp_sync_group,block"`
 	BFD       []rawBFD       `hcl:"bfd_instance,block"`
 	Services  []rawService   `hcl:"virtual_server,block"`
+
+	Interfaces     []rawInterface    `hcl:"interface,block"`
+	TrackScripts   []rawTrackScript  `hcl:"track_script,block"`
+	TrackFiles     []rawTrackFile    `hcl:"track_file,block"`
+	TrackProcesses []rawTrackProcess `hcl:"track_process,block"`
+	TrackRoutes    []rawTrackRoute   `hcl:"track_route,block"`
 }
 
 // A decoder turns raw blocks into domain values and collects what is wrong with them.
@@ -92,6 +99,11 @@ type decoder struct {
 	credential *checkers.Credential // of global.ScriptUser; nil for the daemon's own
 	undecoded  bool                 // blocks may be missing because they, or the dynamic ones that make them, have mistakes
 	diags      hcl.Diagnostics
+
+	sources      trackables               // what can be tracked
+	track        Track                    // the same, to be looked at
+	interfaces   map[string]*rawInterface // by name
+	surroundings vrrp.Surroundings
 }
 
 func (d *decoder) config(vars map[string]string) *Config {
@@ -101,9 +113,12 @@ func (d *decoder) config(vars map[string]string) *Config {
 	diags := gohcl.DecodeBody(dynblock.Expand(body, d.ctx), d.ctx, &raw)
 	d.diags, d.undecoded = append(d.diags, diags...), diags.HasErrors()
 	d.buildGlobal(raw.Global)
+	d.trackSources(&raw)
 	c := &Config{Global: d.global, Routers: d.routers(raw.Routers)}
 	c.Groups = d.syncGroups(raw.Groups, c.Routers)
 	c.BFD = d.bfdSessions(raw.BFD)
+	d.checkUnused()
+	c.Track = d.tracked()
 	c.Services, c.Checks = d.services(raw.Services)
 	if len(raw.Routers)+len(raw.Services) == 0 && !d.diags.HasErrors() {
 		d.problem(hcl.Range{Filename: d.src.names[0]}, "there is neither a vrrp_instance nor a virtual_server",

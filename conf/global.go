@@ -42,22 +42,27 @@ func (d *decoder) buildGlobal(r *rawGlobal) {
 
 // scriptUser looks the user up whom scripts run as.
 func (d *decoder) scriptUser(a *hcl.Attribute) {
-	name := ""
+	if credential, name := d.user(a); credential != nil {
+		d.global.ScriptUser, d.credential = name, credential
+	}
+}
+
+// user looks up a user of this host; nil when none is named, or there is no such one.
+func (d *decoder) user(a *hcl.Attribute) (credential *checkers.Credential, name string) {
 	if !d.text(a, "nobody", &name) || name == "" {
-		return
+		return nil, ""
 	}
 	u, err := user.Lookup(name)
 	if err != nil {
-		d.problem(a.Expr.Range(), fmt.Sprintf("script_user %s is not a user of this host", quote(name)),
-			fmt.Sprintf("create it with: useradd --system --no-create-home %s; or write script_user = %q", name, "nobody"))
-		return
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s %s is not a user of this host", a.Name, quote(name)),
+			fmt.Sprintf("create it with: useradd --system --no-create-home %s; or write %s = %q", name, a.Name, "nobody"))
+		return nil, ""
 	}
 	uid, errU := strconv.ParseUint(u.Uid, 10, 32)
 	gid, errG := strconv.ParseUint(u.Gid, 10, 32)
 	if errU != nil || errG != nil {
-		d.problem(a.Expr.Range(), fmt.Sprintf("script_user %s has the ids %s and %s, want numbers", quote(name), u.Uid, u.Gid), "")
-		return
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s %s has the ids %s and %s, want numbers", a.Name, quote(name), u.Uid, u.Gid), "")
+		return nil, ""
 	}
-	d.global.ScriptUser = name
-	d.credential = &checkers.Credential{UID: uint32(uid), GID: uint32(gid)}
+	return &checkers.Credential{UID: uint32(uid), GID: uint32(gid)}, name
 }

@@ -65,6 +65,9 @@ func keywordHint(name, block string, schema map[string]string) string {
 	}
 	for _, other := range blockNames() {
 		if s, _ := schemaOf(other); s[name] != "" && other != block {
+			if other == "" {
+				return fmt.Sprintf("%s belongs outside of all blocks", name)
+			}
 			return fmt.Sprintf("%s belongs into %s", name, strings.TrimPrefix(other, "a "))
 		}
 	}
@@ -83,6 +86,8 @@ func (s *source) blockAt(r hcl.Range) string {
 			break // the unknown keyword is the type of this very block
 		}
 		switch {
+		case block == "track" && b.Type != "dynamic" && b.Type != "content":
+			block = trackerBlock
 		case b.Type == "dynamic" && len(b.LabelRanges) == 1 && b.LabelRanges[0].Start.Byte == r.Start.Byte:
 			return block
 		case b.Type == "content":
@@ -112,8 +117,13 @@ func rawBlocks() map[string]any {
 		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "garp": rawAnnounce{}, "vmac": rawVMAC{},
 		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{},
 		"check": rawCheck{}, "bfd_instance": rawBFD{},
+		"interface": rawInterface{}, "track": rawTrack{}, trackerBlock: rawTracker{},
+		"track_script": rawTrackScript{}, "track_file": rawTrackFile{}, "track_process": rawTrackProcess{}, "track_route": rawTrackRoute{},
 	}
 }
+
+// trackerBlock stands for the blocks in track, which are all alike and some of which have the names of others at the top level.
+const trackerBlock = "track block"
 
 func blockNames() []string { return slices.Sorted(keysOf(rawBlocks())) }
 
@@ -202,14 +212,22 @@ func translations() map[string]string {
 		"detect_multiplier": "write multiplier",
 
 		"sync_group_tracking_weight": "write member_weights = true",
+
+		"vrrp_script":              `write track_script "nginx" { command = ["/usr/bin/pgrep", "nginx"] }`,
+		"vrrp_track_file":          `write track_file "load" { path = "/run/govrrpd/load" }`,
+		"vrrp_track_process":       `write track_process "haproxy" { command = "haproxy" }`,
+		"track_interface":          `write track { interfaces = ["eth1"] }`,
+		"init_file":                "write init = 0",
+		"param_match":              `write match = "partial" or match = "initial"`,
+		"interface_up_down_delays": `write interface "eth0" { down_delay = "1s" } for each of them`,
 	}
 }
 
 // later are the keywords that users know from the project's plan and this version does not have.
 func later() map[string]bool {
 	out := map[string]bool{}
-	for _, name := range strings.Fields("preempt_delay accept track route rule notify track_script track_file " +
-		"track_process sync_daemon http addresses fwmark quorum locals") {
+	for _, name := range strings.Fields("preempt_delay accept route rule notify " +
+		"sync_daemon http addresses fwmark quorum locals") {
 		out[name] = true
 	}
 	return out

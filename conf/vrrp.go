@@ -35,6 +35,7 @@ type rawRouter struct {
 	HMAC       *rawHMAC           `hcl:"hmac,block"`
 	Announce   *rawAnnounce       `hcl:"garp,block"`
 	VMAC       *rawVMAC           `hcl:"vmac,block"`
+	Track      *rawTrack          `hcl:"track,block"`
 }
 
 // rawUnicast is the unicast block.
@@ -85,6 +86,7 @@ func (d *decoder) routers(raw []rawRouter) []*vrrp.Config {
 	d.checkVRIDs(all)
 	d.checkHolders(all)
 	d.checkVMACs(all)
+	d.checkDelays(all)
 	return out
 }
 
@@ -102,6 +104,7 @@ func (d *decoder) router(raw *rawRouter) *router {
 	d.routerHMAC(r)
 	d.routerAnnounce(r)
 	d.routerVMAC(r)
+	d.routerTrack(r)
 	r.sound = len(d.diags) == before
 	d.validate(r)
 	return r
@@ -161,13 +164,20 @@ func (d *decoder) device(a *hcl.Attribute, into *string) {
 	if !d.text(a, "eth0", &name) || name == "" {
 		return
 	}
-	bad := strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r == ':' || unicode.IsSpace(r) })
-	if len(name) > 15 || bad || name == "." || name == ".." {
-		d.problem(a.Expr.Range(), fmt.Sprintf("%s %s is not the name of an interface (1 to 15 bytes, without / : and blanks)", a.Name, quote(name)),
-			"`ip link` lists the names that this host has")
-		return
+	if d.deviceName(a.Name, name, a.Expr.Range()) {
+		*into = name
 	}
-	*into = name
+}
+
+// deviceName reports a text that cannot be the name of an interface.
+func (d *decoder) deviceName(keyword, name string, at hcl.Range) bool {
+	bad := strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r == ':' || unicode.IsSpace(r) })
+	if name != "" && len(name) <= 15 && !bad && name != "." && name != ".." {
+		return true
+	}
+	d.problem(at, fmt.Sprintf("%s %s is not the name of an interface (1 to 15 bytes, without / : and blanks)", keyword, quote(name)),
+		"`ip link` lists the names that this host has")
+	return false
 }
 
 func (d *decoder) routerTiming(r *router) {

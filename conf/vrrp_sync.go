@@ -16,6 +16,7 @@ type rawSyncGroup struct {
 	Place         hcl.Range      `hcl:",def_range"`
 	Instances     *hcl.Attribute `hcl:"instances,optional"`
 	MemberWeights *hcl.Attribute `hcl:"member_weights,optional"`
+	Track         *rawTrack      `hcl:"track,block"`
 }
 
 // A syncGroup is a vrrp_sync_group under construction.
@@ -37,6 +38,7 @@ func (d *decoder) syncGroups(raw []rawSyncGroup, routers []*vrrp.Config) []vrrp.
 		d.syncMembers(g, routers, taken)
 		d.syncOwners(g)
 		d.syncWeights(g)
+		d.syncTrack(g)
 		out = append(out, g.SyncGroup)
 	}
 	return out
