@@ -22,6 +22,11 @@
 // A master whose process was stopped or starved for longer than the others wait (Overslept) is a master that listens for one interval
 // and its skew before it speaks again: whoever took over meanwhile stays, and hears one word of priority 1, so that it announces its addresses again.
 //
+// # Beyond the RFCs
+//
+// Things that a router tracks change its priority or are a fault: Weigh. Several routers change role together: Together decides what
+// an event means for the others of a sync group, Judge what a fault does, and HeldBack and Follow are what happens to them.
+//
 // # Where the RFCs are
 //
 //	RFC 9568        what                                          here
@@ -43,11 +48,11 @@
 //
 // # Who owns what
 //
-//	wire ─► kernel ─► ParsePacket ─► Group.Receive ─► Admit ─► Step ─► actions ─► Host (package kernel)
+//	wire ─► kernel ─► ParsePacket ─► Member.Receive ─► Admit ─► Together ─► Step ─► actions ─► Host (package kernel)
 //	                      │                             │
 //	                      └──────── Reason ─────────────┴─► Drops
 //
-// Step, Admit, ParsePacket, Differences and Why are pure functions: no clock, no logger, no randomness. A Group owns the State of its
-// router, its timers and its receive queue, on the goroutine that calls Run; a Host owns sockets and addresses. A Config belongs to
+// Step, Together, Judge, Weigh, Admit, ParsePacket, Differences and Why are pure functions: no clock, no logger, no randomness. A Group
+// owns the State of its members, their timers and their receive queues, on the goroutine that calls Run; a Host owns sockets and addresses. A Config belongs to
 // nobody: it is not changed once it was handed over.
 package vrrp

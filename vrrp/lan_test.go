@@ -127,6 +127,13 @@ func (l *lan) violation(m *machine, format string, args ...any) {
 // start gives the machine a new life.
 func (m *machine) start() {
 	ctx, cancel := context.WithCancel(context.Background())
+	m.lone = NewGroup("", m.wakeUp(cancel))
+	lone, ended := m.lone, m.ended
+	go func() { ended <- lone.Run(ctx) }()
+}
+
+// wakeUp begins a new life, which cancel ends, and returns the router for a group to run.
+func (m *machine) wakeUp(cancel context.CancelFunc) *Member {
 	life := m.life + 1
 	notify := func(t Transition) { m.changed(life, t) }
 	g := newMember(m.config, &port{m, life}, m.log, notify, m.clock)
@@ -141,9 +148,7 @@ func (m *machine) start() {
 	}
 	g.Track("link", linkVerdict(m.up))
 	m.lan.note(m, "starts")
-	ended := m.ended
-	m.lone = NewGroup("", g)
-	go func(lone *Group) { ended <- lone.Run(ctx) }(m.lone)
+	return g
 }
 
 func linkVerdict(up bool) Verdict {
@@ -173,7 +178,16 @@ func (m *machine) stop() error {
 
 // kill ends the life at once. A machine without power loses its addresses; one whose process was killed keeps them.
 func (m *machine) kill(power bool) {
+	m.die(power)
+	m.end()
+	<-m.ended // what it does on its way out belongs to an earlier life
+	m.ended = nil
+}
+
+// die makes all that the life still does of no effect.
+func (m *machine) die(power bool) {
 	m.lan.mu.Lock()
+	defer m.lan.mu.Unlock()
 	m.lan.note(m, "is killed, power %v", power)
 	m.life++
 	m.burst++
@@ -181,10 +195,6 @@ func (m *machine) kill(power bool) {
 	m.role = Init
 	m.held = m.held && !power
 	m.wakeAt, m.readAt = time.Time{}, time.Time{}
-	m.lan.mu.Unlock()
-	m.end()
-	<-m.ended // what it does on its way out belongs to an earlier life
-	m.ended = nil
 }
 
 // stall freezes the process: its goroutines, and what came for it meanwhile waits in the socket. The reader has handed that over when
