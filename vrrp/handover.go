@@ -211,7 +211,7 @@ func better(ev Received, st State) bool {
 // that is what ev is. The group leaves as a whole: who found no successor while another did makes way all the same.
 func handedOver(cs []*Config, sts []State, i int, ev Event, out []Event) bool {
 	st := sts[i]
-	if _, expired := ev.(Expired); !expired || st.Quit || st.Handover != Succeeded && st.Handover != Offering {
+	if !timerRanOut(ev) || st.Quit || st.Handover != Succeeded && st.Handover != Offering {
 		return false
 	}
 	cause := fmt.Sprintf("%s: %s", cs[i].Name, Why(cs[i], st, ev))
@@ -221,9 +221,17 @@ func handedOver(cs []*Config, sts []State, i int, ev Event, out []Event) bool {
 		case j == i:
 		case st.Handover == Offering && gone:
 			out[i] = Follow{Role: Backup, Cause: fmt.Sprintf("%s was handed over", cs[j].Name)}
-		case st.Handover == Succeeded && other.advertises():
+		case st.Handover == Succeeded && other.Role == Master && other.Handover == Staying:
 			out[j] = Follow{Role: Backup, Cause: cause}
 		}
 	}
 	return true
+}
+
+func timerRanOut(ev Event) bool {
+	switch ev.(type) {
+	case Expired, Overslept:
+		return true
+	}
+	return false
 }
