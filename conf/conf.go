@@ -32,6 +32,7 @@ import (
 type Config struct {
 	Global   Global
 	Routers  []*vrrp.Config   // in file order
+	Static   vrrp.Static      // what is there whatever the roles
 	Groups   []vrrp.SyncGroup // in file order
 	BFD      []*bfd.Config    // in file order
 	Services []ipvs.VirtualServer
@@ -84,11 +85,14 @@ type rawConfig struct {
 	BFD       []rawBFD       `hcl:"bfd_instance,block"`
 	Services  []rawService   `hcl:"virtual_server,block"`
 
-	Interfaces     []rawInterface    `hcl:"interface,block"`
-	TrackScripts   []rawTrackScript  `hcl:"track_script,block"`
-	TrackFiles     []rawTrackFile    `hcl:"track_file,block"`
-	TrackProcesses []rawTrackProcess `hcl:"track_process,block"`
-	TrackRoutes    []rawTrackRoute   `hcl:"track_route,block"`
+	Interfaces      []rawInterface    `hcl:"interface,block"`
+	TrackScripts    []rawTrackScript  `hcl:"track_script,block"`
+	TrackFiles      []rawTrackFile    `hcl:"track_file,block"`
+	TrackProcesses  []rawTrackProcess `hcl:"track_process,block"`
+	TrackRoutes     []rawTrackRoute   `hcl:"track_route,block"`
+	StaticAddresses []rawAddress      `hcl:"static_address,block"`
+	StaticRoutes    []rawRoute        `hcl:"static_route,block"`
+	StaticRules     []rawRule         `hcl:"static_rule,block"`
 }
 
 // A decoder turns raw blocks into domain values and collects what is wrong with them.
@@ -119,6 +123,8 @@ func (d *decoder) config(vars map[string]string) *Config {
 	c.BFD = d.bfdSessions(raw.BFD)
 	d.checkUnused()
 	c.Track = d.tracked()
+	c.Static = d.statics(&raw)
+	d.assignPriorities(c.Routers, &c.Static)
 	c.Services, c.Checks = d.services(raw.Services)
 	if len(raw.Routers)+len(raw.Services) == 0 && !d.diags.HasErrors() {
 		d.problem(hcl.Range{Filename: d.src.names[0]}, "there is neither a vrrp_instance nor a virtual_server",

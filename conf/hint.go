@@ -63,15 +63,24 @@ func keywordHint(name, block string, schema map[string]string) string {
 	if hint := suggest(name, keysOf(schema)); hint != "" {
 		return strings.TrimSpace(hint)
 	}
-	for _, other := range blockNames() {
-		if s, _ := schemaOf(other); s[name] != "" && other != block {
-			if other == "" {
-				return fmt.Sprintf("%s belongs outside of all blocks", name)
-			}
-			return fmt.Sprintf("%s belongs into %s", name, strings.TrimPrefix(other, "a "))
-		}
+	switch others := blocksWith(name, block); {
+	case len(others) > 0 && others[0] == "":
+		return fmt.Sprintf("%s belongs outside of all blocks", name)
+	case len(others) > 0:
+		return fmt.Sprintf("%s belongs into %s", name, strings.Join(others, " or "))
 	}
 	return fmt.Sprintf("known here: %s", strings.Join(slices.Sorted(keysOf(schema)), ", "))
+}
+
+// blocksWith returns the blocks besides one that know a keyword, at most three.
+func blocksWith(name, block string) []string {
+	var out []string
+	for _, other := range blockNames() {
+		if s, _ := schemaOf(other); s[name] != "" && other != block && len(out) < 3 {
+			out = append(out, strings.TrimPrefix(other, "a "))
+		}
+	}
+	return out
 }
 
 // blockAt is the type of the innermost block around r; that of the blocks it makes for a dynamic one, empty for the top level.
@@ -119,6 +128,8 @@ func rawBlocks() map[string]any {
 		"check": rawCheck{}, "bfd_instance": rawBFD{},
 		"interface": rawInterface{}, "track": rawTrack{}, trackerBlock: rawTracker{},
 		"track_script": rawTrackScript{}, "track_file": rawTrackFile{}, "track_process": rawTrackProcess{}, "track_route": rawTrackRoute{},
+		"route": rawRoute{}, "nexthop": rawHop{}, "encap": rawEncap{}, "rule": rawRule{},
+		"static_address": rawAddress{}, "static_route": rawRoute{}, "static_rule": rawRule{},
 	}
 }
 
@@ -164,6 +175,22 @@ func translations() map[string]string {
 		"virtual_ip":              `write virtual_addresses = ["192.0.2.10/24"]`,
 		"vip":                     `write virtual_addresses = ["192.0.2.10/24"]`,
 		"vrid":                    "write virtual_router_id",
+		"virtual_routes":          `write route "10.0.0.0/8" { via = "192.0.2.1" } for each`,
+		"virtual_rules":           `write rule { from = "192.0.2.10/32", table = 100 } for each, with a line for each keyword`,
+		"static_ipaddress":        `write static_address "192.0.2.20/24" { interface = "eth0" } for each`,
+		"static_routes":           `write static_route "10.0.0.0/8" { via = "192.0.2.1" } for each`,
+		"static_rules":            `write static_rule { … } for each, with a line for each keyword`,
+		"track_group":             `write track = ["web"] in static_address, static_route or static_rule`,
+		"no_track":                "write track = false",
+		"dont_track_primary":      "write track_primary = false",
+		"brd":                     `write broadcast = "+"`,
+		"dev":                     `write interface = "eth0"`,
+		"src":                     `write source = "192.0.2.10"`,
+		"gw":                      `write via = "192.0.2.1"`,
+		"mngtmpaddr":              "write manage_temporary = true",
+		"nodad":                   "remove it, this is the default; dad = true runs the detection",
+		"preferred_lft":           `write preferred_lifetime = "3600s"`,
+		"preference":              "write priority in rule { }",
 		"advert_int":              `write advert_interval = "1s"`,
 		"nopreempt":               "write preempt = false",
 		"auth_hmac":               `write hmac { active_key = 1 … }`,
@@ -226,7 +253,7 @@ func translations() map[string]string {
 // later are the keywords that users know from the project's plan and this version does not have.
 func later() map[string]bool {
 	out := map[string]bool{}
-	for _, name := range strings.Fields("preempt_delay accept route rule notify " +
+	for _, name := range strings.Fields("preempt_delay accept notify " +
 		"sync_daemon http addresses fwmark quorum locals") {
 		out[name] = true
 	}

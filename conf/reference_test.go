@@ -30,12 +30,20 @@ func section(page, block string) string {
 	return rest
 }
 
+// likeBlock is the block in whose section the keywords of a static object stand.
+func likeBlock(block string) string {
+	return map[string]string{"static_address": "virtual_address", "static_route": "route", "static_rule": "rule"}[block]
+}
+
 // TestReferenceHasEveryKeyword: a keyword is explained in a row of a table, and shown in an example, in the section of its block.
 func TestReferenceHasEveryKeyword(t *testing.T) {
 	page := reference(t)
 	for _, block := range blockNames() {
 		schema, _ := schemaOf(block)
 		text := section(page, block)
+		if text != "" {
+			text += section(page, likeBlock(block))
+		}
 		if block != "" && text == "" {
 			t.Errorf("the page has no section %q", block)
 		}

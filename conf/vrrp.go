@@ -30,6 +30,11 @@ type rawRouter struct {
 	Addresses  *hcl.Attribute     `hcl:"virtual_addresses,optional"`
 	LinkFirst  *hcl.Attribute     `hcl:"link_local_first,optional"`
 	Address    []rawAddress       `hcl:"virtual_address,block"`
+	OnLoss     *hcl.Attribute     `hcl:"on_address_lost,optional"`
+	OwnLink    *hcl.Attribute     `hcl:"track_primary,optional"`
+	Promote    *hcl.Attribute     `hcl:"promote_secondaries,optional"`
+	Routes     []rawRoute         `hcl:"route,block"`
+	Rules      []rawRule          `hcl:"rule,block"`
 	Unicast    *rawUnicast        `hcl:"unicast,block"`
 	Auth       *rawAuthentication `hcl:"authentication,block"`
 	HMAC       *rawHMAC           `hcl:"hmac,block"`
@@ -98,6 +103,7 @@ func (d *decoder) router(raw *rawRouter) *router {
 	d.routerIdentity(r)
 	d.routerTiming(r)
 	d.routerAddresses(r)
+	d.routerHeld(r)
 	d.routerPath(r)
 	d.routerFamily(r)
 	d.routerAuth(r)

@@ -18,6 +18,17 @@ type rawAddress struct {
 	Interface    *hcl.Attribute `hcl:"interface,optional"`
 	Label        *hcl.Attribute `hcl:"label,optional"`
 	Advertised   *hcl.Attribute `hcl:"advertised,optional"`
+	Scope        *hcl.Attribute `hcl:"scope,optional"`
+	Broadcast    *hcl.Attribute `hcl:"broadcast,optional"`
+	Peer         *hcl.Attribute `hcl:"peer,optional"`
+	DAD          *hcl.Attribute `hcl:"dad,optional"`
+	Home         *hcl.Attribute `hcl:"home,optional"`
+	Temporary    *hcl.Attribute `hcl:"manage_temporary,optional"`
+	NoRoute      *hcl.Attribute `hcl:"noprefixroute,optional"`
+	AutoJoin     *hcl.Attribute `hcl:"autojoin,optional"`
+	Preferred    *hcl.Attribute `hcl:"preferred_lifetime,optional"`
+	Metric       *hcl.Attribute `hcl:"metric,optional"`
+	Track        *hcl.Attribute `hcl:"track,optional"`
 }
 
 const vipExample = "192.0.2.10/24"
@@ -35,8 +46,11 @@ func (d *decoder) routerAddresses(r *router) {
 	}
 	for _, long := range raw.Address {
 		a := vrrp.Address{}
-		good := d.virtualAddress(long.Address, long.AddressRange, &a.Prefix)
-		if d.longForm(&long, &a) && good {
+		device := r.Interface
+		if raw.VMAC != nil {
+			device = "" // the address is on one that is made for it
+		}
+		if d.addressBlock(&long, device, &a) {
 			d.addAddress(r, a, long.AddressRange)
 		}
 	}

@@ -75,11 +75,19 @@ type Config struct {
 	Peers    []netip.Addr // unicast peers; empty for multicast
 
 	Addresses []Address
+	Routes    []HeldRoute // added after the addresses, removed before them
+	Rules     []Rule      // added after the routes, removed before them
+	OnLoss    LossPolicy
 	Announce  Announce
 
 	Track []Tracker // each source once
 
 	VMAC *VMAC // the router has a hardware address of its own; nil for none
+
+	// IgnoreLink lets the router take part though its interface is down, as keepalived's dont_track_primary.
+	IgnoreLink bool
+	// PromoteSecondaries sets the interface's sysctl of that name while the router is attached, as keepalived's keyword does.
+	PromoteSecondaries bool
 }
 
 // An Address is one virtual address.
@@ -88,6 +96,7 @@ type Address struct {
 	Interface string // empty: the router's own
 	Label     string // IPv4 only, at most 15 bytes; empty for none
 	Excluded  bool   // held, but not named in adverts
+	AddressOptions
 }
 
 // Announce says how gratuitous ARP (for IPv6, unsolicited neighbour advertisements) is sent after a router became master.
@@ -144,10 +153,7 @@ func (c *Config) Validate() error {
 	if err := c.validateFamily(); err != nil {
 		errs = append(errs, err)
 	}
-	if err := c.validateEnds(); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(append(errs, c.validateTrack(), c.validateHMAC(), c.validateVMAC())...)
+	return errors.Join(append(errs, c.validateEnds(), c.validateTrack(), c.validateHMAC(), c.validateVMAC(), c.validateHeld())...)
 }
 
 // validateEnds checks where adverts come from and go to.

@@ -37,6 +37,8 @@ type (
 	SetPriority struct{ Priority uint8 }
 	// SetFault says whether something forbids the router to take part: its link is down, its addresses cannot be held, …
 	SetFault struct{ Fault bool }
+	// Lost says that somebody deleted what a master holds, and that it shall step down for that.
+	Lost struct{ Reason string }
 	// SetSource gives the address from which adverts are sent now.
 	SetSource struct{ Source netip.Addr }
 )
@@ -51,6 +53,7 @@ func (Expired) event()     {}
 func (Overslept) event()   {}
 func (SetPriority) event() {}
 func (SetFault) event()    {}
+func (Lost) event()        {}
 func (SetSource) event()   {}
 
 // An Action is something that a virtual router asks for.

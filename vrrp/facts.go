@@ -16,6 +16,7 @@ type facts struct {
 	config   *Config
 	source   netip.Addr
 	verdicts map[string]Verdict // by source; none is zero
+	loss     *Loss              // since take; nil for none
 }
 
 // news is a copy of facts.
@@ -24,6 +25,7 @@ type news struct {
 	source   netip.Addr         // of adverts; what the configuration names goes before what the interface has
 	verdicts map[string]Verdict // by source
 	faults   []string           // of the verdicts, in the order of the names of their sources
+	loss     *Loss              // of what is held; nil for none
 }
 
 func (f *facts) configure(c *Config) {
@@ -58,7 +60,8 @@ func (f *facts) take() (news, bool) {
 		return news{}, false
 	}
 	f.fresh = false
-	n := news{config: f.config, source: f.source, verdicts: maps.Clone(f.verdicts)}
+	n := news{config: f.config, source: f.source, verdicts: maps.Clone(f.verdicts), loss: f.loss}
+	f.loss = nil
 	if f.config.Source.IsValid() {
 		n.source = f.config.Source
 	}

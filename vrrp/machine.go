@@ -208,6 +208,8 @@ func stepMaster(c *Config, st State, ev Event) (State, []Action) {
 	case Overslept:
 		st.Listening = true
 		return st, []Action{Arm{c.AdvertInterval + Skew(c, st)}}
+	case Lost:
+		return stepDown(c, st)
 	case Received:
 		return masterReceives(c, st, ev)
 	}

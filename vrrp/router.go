@@ -102,6 +102,9 @@ func (r *router) learn(n news) {
 	}
 	r.weigh(n)
 	r.outside = n.faults
+	if n.loss != nil {
+		r.lose(*n.loss)
+	}
 }
 
 // weigh takes in what the trackers make of the priority.
@@ -133,10 +136,11 @@ func (r *router) reconfigure(c *Config) {
 		r.step(Resume{}, time.Time{}) // an operator thought again about who is to be master
 	}
 	moved := !slices.Equal(old.Addresses, c.Addresses)
-	if moved && r.holdFault != "" {
+	changed := moved || !sameHeld(old, c)
+	if changed && r.holdFault != "" {
 		r.retryAt = r.now() // the new ones may be right
 	}
-	if r.state.Role != Master || !moved && old.Announce == c.Announce {
+	if r.state.Role != Master || !changed && old.Announce == c.Announce {
 		return
 	}
 	r.hold(true)
@@ -209,9 +213,7 @@ func (r *router) heed(o outcome) bool {
 		r.retryPause = retryPauseMin
 		return false
 	}
-	r.holdFault = "addresses: " + o.err.Error()
-	r.retryAt = r.now().Add(r.retryPause)
-	r.retryPause = min(2*r.retryPause, retryPauseMax)
+	r.forfeit(o.err.Error())
 	return true
 }
 

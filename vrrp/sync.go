@@ -58,7 +58,7 @@ func Together(cs []*Config, sts []State, i int, ev Event, pulls int) []Event {
 		})
 		return out
 	}
-	if handedOver(cs, sts, i, ev, out) || !obeys(cs[i], sts[i], ev) {
+	if lostTogether(cs, sts, i, ev, out) || handedOver(cs, sts, i, ev, out) || !obeys(cs[i], sts[i], ev) {
 		return out
 	}
 	others(sts, i, Master, func(j int) {

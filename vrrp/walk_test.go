@@ -49,7 +49,7 @@ func alphabet(c *Config, n node) []Event {
 	if n.armed {
 		evs = append(evs, Expired{})
 		if n.st.Role == Master {
-			evs = append(evs, Overslept{})
+			evs = append(evs, Overslept{}, Lost{})
 		}
 	}
 	intervals := []time.Duration{c.AdvertInterval, 3 * time.Second}
@@ -153,10 +153,10 @@ var walkRules = map[string]func(c *Config, e edge) string{
 		}
 		return ""
 	},
-	"priority 0 is the last word of a master that stops, hands over or has a fault, said once, before the addresses go": func(_ *Config, e edge) string {
+	"priority 0 is the last word of a master that stops, hands over, has a fault or lost something, said once, before the addresses go": func(_ *Config, e edge) string {
 		want, staying := 0, e.before.st.Role == Master && e.before.st.Handover == Staying
 		_, handsOver := e.ev.(HandOver)
-		if staying && (handsOver || e.ev == Event(Stop{}) || e.ev == Event(SetFault{true})) {
+		if staying && (handsOver || e.ev == Event(Stop{}) || e.ev == Event(SetFault{true}) || e.ev == Event(Lost{})) {
 			want = 1
 		}
 		got := 0
@@ -273,7 +273,7 @@ var walkRules = map[string]func(c *Config, e edge) string{
 		}
 		return ""
 	},
-	"a master leaves for a better one, a fault or the end only": func(_ *Config, e edge) string {
+	"a master leaves for a better one, a fault, a loss or the end only": func(_ *Config, e edge) string {
 		before, r := e.before.st, Received{}
 		if before.Role != Master || before.Listening || e.after.st.Role == Master || before.Handover == Offering || before.Handover == Succeeded {
 			return ""
@@ -281,7 +281,7 @@ var walkRules = map[string]func(c *Config, e edge) string{
 		switch ev := e.ev.(type) {
 		case Received:
 			r = ev
-		case Stop, SetFault:
+		case Stop, SetFault, Lost:
 			return ""
 		case HandOver:
 			if before.Handover == Arriving {

@@ -26,6 +26,8 @@ func Why(c *Config, before State, ev Event) string {
 			return whyHandedOver(c, before)
 		}
 		return whyExpired(c, before)
+	case Lost:
+		return "stepped down: " + ev.Reason
 	case Received:
 		return whyYielded(before, ev)
 	case SetFault:

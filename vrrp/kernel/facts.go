@@ -77,14 +77,18 @@ func (f *facts) resolve(ws []want) (keys []addrKey, found, missing []want) {
 	return keys, found, missing
 }
 
-// absent returns those of ws that their interface lacks, but none whose interface does not exist.
+// absent returns those of the tracked ws that their interface lacks, or has with our mark and other properties than wanted, but none
+// whose interface does not exist.
 func (f *facts) absent(ws []want) []want {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	var out []want
 	for _, w := range ws {
 		l, ok := f.table.byName(w.ifname)
-		if _, there := f.table.has(addrKey{l.index, w.prefix}); ok && !there {
+		if !ok || w.opts.Untracked {
+			continue
+		}
+		if a, there := f.table.has(addrKey{l.index, w.prefix}); !there || a.proto == protoOurs && a.differs(w) {
 			out = append(out, w)
 		}
 	}
@@ -97,7 +101,7 @@ func (f *facts) expect(keys []addrKey) {
 	f.update(func(t *table) {
 		for _, k := range keys {
 			if _, there := t.has(k); !there {
-				t.putAddr(k, addrFact{proto: protoOurs})
+				t.putAddr(k, addrFact{proto: protoOurs, addrDetails: addrDetails{assumed: true}})
 			}
 		}
 	})
@@ -115,6 +119,25 @@ func (f *facts) marked(k addrKey) bool {
 	defer f.mu.RUnlock()
 	a, ok := f.table.has(k)
 	return ok && a.proto == protoOurs
+}
+
+// removal returns the request that removes w: the kernel wants to hear of its peer, too.
+func (f *facts) removal(k addrKey, w want) addrOp {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	peer := w.opts.Peer
+	if a, there := f.table.has(k); there && !a.assumed {
+		peer = a.peer
+	}
+	return addrOp{key: k, opts: vrrp.AddressOptions{Peer: peer}}
+}
+
+// altered reports whether the address is there in another form than w, as far as is known.
+func (f *facts) altered(k addrKey, w want) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	a, there := f.table.has(k)
+	return there && a.differs(w)
 }
 
 // bereft returns the interfaces where the kernel may delete more than ops say: an IPv4 address that stays is secondary to one that goes.

@@ -27,7 +27,7 @@ type want struct {
 	ifname string
 	prefix netip.Prefix
 	label  string
-	metric uint32 // of the route to the subnet; 0 for the kernel's own
+	opts   vrrp.AddressOptions
 }
 
 func (w want) String() string { return fmt.Sprintf("%s on %s", w.prefix, w.ifname) }
@@ -39,13 +39,14 @@ func interfaceOf(c *vrrp.Config, a vrrp.Address) string { return c.AddressInterf
 func wants(c *vrrp.Config) []want {
 	out := make([]want, len(c.Addresses))
 	for i, a := range c.Addresses {
-		out[i] = want{ifname: interfaceOf(c, a), prefix: a.Prefix, label: a.Label, metric: metricOf(c, a)}
+		out[i] = want{interfaceOf(c, a), a.Prefix, a.Label, a.AddressOptions}
+		out[i].opts.Metric = cmp.Or(a.Metric, metricOf(c, a))
 	}
 	return out
 }
 
-// A plan is a difference to apply. Before frees what stands in the way of add: the same address under another label, or over IPv6 with
-// another prefix length.
+// A plan is a difference to apply. Before frees what stands in the way of add: the same address with other properties, or over IPv6
+// with another prefix length.
 type plan struct{ before, add, remove []want }
 
 // planHold returns what to do when a router that had old, wanted or left over, wants now. What others want stays as it is.
@@ -66,7 +67,7 @@ func planHold(old, now []want, others map[addrName]want) plan {
 			p.before = append(p.before, w)
 		case !again:
 			p.remove = append(p.remove, w)
-		case k.label != w.label:
+		case !k.looksLike(w):
 			p.before = append(p.before, w)
 		}
 	}
@@ -95,11 +96,17 @@ type ledger struct {
 	added map[addrKey]bool  // what we put there: on kernels before 5.18 the only proof
 	route *routeSocket      // opened when first needed
 
-	restored atomic.Uint64 // addresses that were put back
+	objects  objectLedger               // routes and rules
+	policies map[string]vrrp.LossPolicy // of the routers that hold
+	refused  map[addrName]string        // why an address that is wanted could not be added
+
+	restored     atomic.Uint64 // addresses, routes and rules that were put back
+	objectsDirty atomic.Bool   // routes and rules are to be compared
 }
 
 func newLedger(f *facts) *ledger {
-	return &ledger{facts: f, held: map[string][]want{}, added: map[addrKey]bool{}}
+	return &ledger{facts: f, held: map[string][]want{}, added: map[addrKey]bool{},
+		objects: newObjectLedger(), policies: map[string]vrrp.LossPolicy{}, refused: map[addrName]string{}}
 }
 
 // hold makes the addresses of c present or absent. Absent means also those which an earlier process left behind, but never one that
@@ -109,25 +116,32 @@ func (l *ledger) hold(c *vrrp.Config, on bool) error {
 	defer l.mu.Unlock()
 	old := l.held[c.Name]
 	if !on {
+		err := l.releaseObjects(c.Name, objectsOf(c))
 		delete(l.held, c.Name)
 		p := planHold(append(slices.Clone(old), wants(c)...), nil, l.others(c.Name))
-		return l.remove(p.remove)
+		return errors.Join(err, l.remove(p.remove))
 	}
-	now := wants(c)
-	l.held[c.Name] = now
-	p := planHold(old, now, l.others(c.Name))
+	l.policies[c.Name] = c.OnLoss
+	return l.holdAll(c.Name, wants(c), objectsOf(c))
+}
+
+// holdAll makes addresses present, then what may need them; what is wanted no more goes in the opposite order.
+func (l *ledger) holdAll(name string, now []want, objects []object) error {
+	p := planHold(l.held[name], now, l.others(name))
+	l.held[name] = now
 	err := l.remove(p.before)
 	_, addErr := l.add(p.add)
-	return errors.Join(err, addErr, l.remove(p.remove))
+	return errors.Join(err, addErr, l.holdObjects(name, objects), l.remove(p.remove))
 }
 
 // release removes what a router that is no more still held.
 func (l *ledger) release(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	err := l.releaseObjects(name, nil)
 	old := l.held[name]
 	delete(l.held, name)
-	return l.remove(planHold(old, nil, l.others(name)).remove)
+	return errors.Join(err, l.remove(planHold(old, nil, l.others(name)).remove))
 }
 
 func (l *ledger) holds(name string) bool {
@@ -160,20 +174,38 @@ func (l *ledger) others(name string) map[addrName]want {
 	return out
 }
 
-// add makes ws present and returns those that were not. An address that is there already is fine; only one with our mark becomes ours.
+// add makes ws present and returns those that were not. An address that is there already is fine; only one with our mark becomes ours,
+// and is corrected where it has other properties than wanted.
 func (l *ledger) add(ws []want) (fresh []want, err error) {
+	fresh, there, err := l.tryAdd(ws)
+	wrong, adoptErr := l.adopt(there)
+	if len(wrong) == 0 {
+		return fresh, errors.Join(err, adoptErr)
+	}
+	// For most properties the kernel has no other way than this.
+	err = errors.Join(err, adoptErr, l.remove(wrong))
+	corrected, _, addErr := l.tryAdd(wrong)
+	return append(fresh, corrected...), errors.Join(err, addErr)
+}
+
+// tryAdd asks for ws, and returns which of them it added and which were there already.
+func (l *ledger) tryAdd(ws []want) (fresh, there []want, err error) {
 	keys, ws, missing := l.facts.resolve(ws)
 	errs := make([]error, 0, len(missing))
 	for _, w := range missing {
-		errs = append(errs, fmt.Errorf("add %s: %w", w, errNoInterface))
+		if !w.opts.Untracked {
+			errs = append(errs, fmt.Errorf("add %s: %w", w, errNoInterface))
+		}
 	}
 	ops := make([]addrOp, len(keys))
 	for i, k := range keys {
-		ops[i] = addrOp{key: k, label: ws[i].label, metric: ws[i].metric, add: true}
+		ops[i] = addrOp{key: k, label: ws[i].label, opts: ws[i].opts, add: true}
 	}
 	l.facts.expect(keys)
+	for _, w := range ws {
+		delete(l.refused, w.name())
+	}
 	failed, err := l.apply(ops)
-	var there []addrKey
 	for i, k := range keys {
 		switch e := failed[i]; {
 		case e == nil && err == nil:
@@ -182,30 +214,43 @@ func (l *ledger) add(ws []want) (fresh []want, err error) {
 		case e == nil: // not known: compare again
 			l.facts.forget(k)
 		case errors.Is(e, unix.EEXIST):
-			there = append(there, k)
+			there = append(there, ws[i])
 		case e != nil:
 			l.facts.forget(k)
-			errs = append(errs, fmt.Errorf("add %s: %w", ws[i], e))
+			if e = fmt.Errorf("add %s: %w", ws[i], e); !ws[i].opts.Untracked {
+				errs = append(errs, e)
+			}
+			l.refused[ws[i].name()] = e.Error()
 		}
 	}
-	return fresh, errors.Join(append(errs, err, l.adopt(there))...)
+	return fresh, there, errors.Join(append(errs, err)...)
 }
 
-// adopt finds out which of the addresses that were there already carry our mark.
-func (l *ledger) adopt(there []addrKey) error {
-	there = slices.DeleteFunc(there, func(k addrKey) bool { return l.added[k] })
-	if len(there) == 0 {
-		return nil
+// adopt finds out which of the addresses that were there already carry our mark, and returns those of ours that are not as wanted.
+func (l *ledger) adopt(there []want) (wrong []want, err error) {
+	keys, there, _ := l.facts.resolve(there)
+	var unknown []int
+	for i, k := range keys {
+		switch {
+		case !l.added[k]:
+			unknown = append(unknown, i)
+		case l.facts.altered(k, there[i]):
+			wrong = append(wrong, there[i])
+		}
+	}
+	if len(unknown) == 0 {
+		return wrong, nil
 	}
 	t, err := l.read()
 	if err != nil {
-		for _, k := range there {
-			l.facts.forget(k) // so that it is compared again, and not taken for ours
+		for _, i := range unknown {
+			l.facts.forget(keys[i]) // so that it is compared again, and not taken for ours
 		}
-		return err
+		return wrong, err
 	}
 	var errs []error
-	for _, k := range there {
+	for _, i := range unknown {
+		k := keys[i]
 		a, ok := t.has(k)
 		if !ok { // IPv6 has an address once only, whatever its prefix
 			l.facts.forget(k)
@@ -215,9 +260,12 @@ func (l *ledger) adopt(there []addrKey) error {
 		l.facts.correct(k, a)
 		if a.proto == protoOurs {
 			l.added[k] = true
+			if a.differs(there[i]) {
+				wrong = append(wrong, there[i])
+			}
 		}
 	}
-	return errors.Join(errs...)
+	return wrong, errors.Join(errs...)
 }
 
 // remove makes absent those of ws that are ours. One that is gone already is fine. The last goes first: where the kernel promotes
@@ -230,7 +278,7 @@ func (l *ledger) remove(ws []want) error {
 	for i, k := range slices.Backward(keys) {
 		if !seen[k] && (l.added[k] || l.facts.marked(k)) {
 			seen[k] = true
-			ops = append(ops, addrOp{key: k})
+			ops = append(ops, l.facts.removal(k, ws[i]))
 			names = append(names, ws[i])
 		}
 	}
@@ -306,30 +354,6 @@ func (l *ledger) socket() (*routeSocket, error) {
 	return l.route, nil
 }
 
-// A repair is what restore did.
-type repair struct {
-	restored []want
-	routers  []string // that hold one of restored, sorted
-}
-
-// restore puts back what should be present and is not: somebody deleted it, or its interface came back.
-func (l *ledger) restore() (repair, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var missing []want
-	l.prune()
-	for _, ws := range l.held {
-		missing = append(missing, l.facts.absent(ws)...)
-	}
-	if len(missing) == 0 {
-		return repair{}, nil
-	}
-	slices.SortFunc(missing, func(a, b want) int { return cmp.Compare(a.String(), b.String()) })
-	fresh, err := l.add(slices.Compact(missing))
-	l.restored.Add(uint64(len(fresh)))
-	return repair{fresh, l.holders(fresh)}, err
-}
-
 // prune forgets addresses whose interface is gone.
 func (l *ledger) prune() {
 	maps.DeleteFunc(l.added, func(k addrKey, _ bool) bool { return !l.facts.exists(k.index) })
@@ -363,7 +387,7 @@ func (l *ledger) sweep(keep map[addrName]bool) ([]want, error) {
 		if _, held := others[w.name()]; held || keep[w.name()] {
 			continue
 		}
-		ops = append(ops, addrOp{key: k})
+		ops = append(ops, l.facts.removal(k, w))
 		names = append(names, w)
 	}
 	err = l.removeOps(ops, names)

@@ -25,7 +25,7 @@ func TestWantsNameTheInterfaceOfEachAddress(t *testing.T) {
 }
 
 var wantOptions = cmp.Options{
-	cmp.AllowUnexported(want{}, plan{}), cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty(),
+	cmp.AllowUnexported(want{}, plan{}), cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.EquateEmpty(),
 }
 
 func TestPlanIsTheDifference(t *testing.T) {

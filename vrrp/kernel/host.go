@@ -36,6 +36,8 @@ type Listener interface {
 	Track(source string, v vrrp.Verdict)
 	// SetSource gives the address of the interface that adverts come from, of the router's family; the zero Addr when it has none.
 	SetSource(a netip.Addr)
+	// Lost says that somebody deleted what the router holds: an address, a route or a rule.
+	Lost(l vrrp.Loss)
 }
 
 // A router is one attached virtual router.

@@ -63,6 +63,7 @@ type addrFact struct {
 	flags uint32 // unix.IFA_F_*
 	scope uint8  // unix.RT_SCOPE_*
 	proto uint8  // IFA_PROTO; 0 where the kernel does not know it
+	addrDetails
 }
 
 // A table mirrors the interfaces and addresses of the network namespace.

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // Sizes in bytes, from linux/netlink.h, linux/rtnetlink.h and linux/if_addr.h.
@@ -28,14 +30,13 @@ var errTruncated = errors.New("netlink message is cut")
 type addrOp struct {
 	key   addrKey
 	label string // IPv4, when adding
+	opts  vrrp.AddressOptions
 	add   bool
-
-	metric uint32 // of the route to the subnet, when adding; 0 for the kernel's own
 }
 
 // appendAddrOp appends the request op, RTM_NEWADDR or RTM_DELADDR, to b. Flags are those of the netlink header besides
-// NLM_F_REQUEST. No broadcast address is sent, so the kernel sets none, and IPv6 skips duplicate address detection, in which two routers that
-// change roles would find each other.
+// NLM_F_REQUEST. Unless op says otherwise no broadcast address is sent, so the kernel sets none, and IPv6 skips duplicate address detection,
+// in which two routers that change roles would find each other.
 func appendAddrOp(b []byte, op addrOp, seq uint32, flags uint16) []byte {
 	start := len(b)
 	typ := uint16(unix.RTM_DELADDR)
@@ -44,23 +45,16 @@ func appendAddrOp(b []byte, op addrOp, seq uint32, flags uint16) []byte {
 	}
 	b = appendHeader(b, typ, flags|unix.NLM_F_REQUEST, seq)
 	addr := op.key.prefix.Addr()
-	family, ifaFlags := byte(unix.AF_INET), byte(0)
-	if addr.Is6() {
-		family, ifaFlags = unix.AF_INET6, unix.IFA_F_NODAD
-	}
-	b = append(b, family, byte(op.key.prefix.Bits()), ifaFlags, unix.RT_SCOPE_UNIVERSE)
+	b = append(b, familyOf(addr), byte(op.key.prefix.Bits()), byte(op.flags()), op.opts.Scope.Or(unix.RT_SCOPE_UNIVERSE))
 	b = binary.NativeEndian.AppendUint32(b, uint32(op.key.index))
-	raw := addr.AsSlice()
-	b = appendAttr(b, unix.IFA_LOCAL, raw)
-	b = appendAttr(b, unix.IFA_ADDRESS, raw)
+	b = appendAttr(b, unix.IFA_LOCAL, addr.AsSlice())
+	b = appendAttr(b, unix.IFA_ADDRESS, op.far().AsSlice())
 	if op.add {
 		b = appendAttr(b, ifaProto, []byte{protoOurs})
 		if op.label != "" {
 			b = appendAttr(b, unix.IFA_LABEL, append([]byte(op.label), 0))
 		}
-		if op.metric != 0 {
-			b = appendUint32(b, unix.IFA_RT_PRIORITY, op.metric)
-		}
+		b = appendAddrOptions(b, op)
 	}
 	return finish(b, start)
 }
@@ -210,7 +204,7 @@ func parseAddr(b []byte) (addrKey, addrFact, bool) {
 	if len(b) < ifAddrLen {
 		return addrKey{}, addrFact{}, false
 	}
-	fact := addrFact{flags: uint32(b[2]), scope: b[3]}
+	fact := addrFact{flags: uint32(b[2]), scope: b[3], addrDetails: addrDetails{preferred: lifetimeForever}}
 	var local, address netip.Addr
 	for typ, value := range attributes(b[ifAddrLen:]) {
 		switch {
@@ -222,10 +216,15 @@ func parseAddr(b []byte) (addrKey, addrFact, bool) {
 			fact.flags = binary.NativeEndian.Uint32(value)
 		case typ == ifaProto && len(value) == 1:
 			fact.proto = value[0]
+		default:
+			fact.note(typ, value)
 		}
 	}
 	if !local.IsValid() {
 		local = address
+	}
+	if address.IsValid() && address != local {
+		fact.peer = address
 	}
 	prefix := netip.PrefixFrom(local, int(b[1]))
 	return addrKey{int(binary.NativeEndian.Uint32(b[4:])), prefix}, fact, prefix.IsValid()

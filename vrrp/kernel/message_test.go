@@ -40,11 +40,12 @@ func TestAddressRequestsAreByteExact(t *testing.T) {
 			02 18 00 00 07000000
 			0800 0200 c000020a  0800 0100 c000020a  0500 0b00 70000000
 			0d00 0300 65746830 3a776562 00000000`},
-		{"IPv6 is added without duplicate address detection", addrOp{key: addrKey{7, v6}, add: true}, unix.NLM_F_ACK, `
-			48000000 1400 0506 2a000000 00000000
+		{"IPv6 is added without duplicate address detection, and as a host's address deprecated", addrOp{key: addrKey{7, v6}, add: true}, unix.NLM_F_ACK, `
+			5c000000 1400 0506 2a000000 00000000
 			0a 80 02 00 07000000
 			1400 0200 20010db8000000000000000000000010
-			1400 0100 20010db8000000000000000000000010  0500 0b00 70000000`},
+			1400 0100 20010db8000000000000000000000010  0500 0b00 70000000
+			1400 0600 00000000 ffffffff 00000000 00000000`},
 		{"a removal names nothing but the address", addrOp{key: addrKey{7, v4}, label: "eth0:web"}, unix.NLM_F_ACK, `
 			28000000 1500 0500 2a000000 00000000
 			02 18 00 00 07000000
@@ -95,7 +96,8 @@ func TestAddressMessagesAgreeWithTheLibrary(t *testing.T) {
 	if want := (addrKey{9, netip.MustParsePrefix("10.0.0.1/32")}); !ok || key != want {
 		t.Errorf("key %v %t, want the local address %v", key, ok, want)
 	}
-	if want := (addrFact{flags: unix.IFA_F_PERMANENT | unix.IFA_F_NOPREFIXROUTE, scope: 253, proto: 18}); fact != want {
+	details := addrDetails{peer: netip.MustParseAddr("10.0.0.2"), preferred: lifetimeForever}
+	if want := (addrFact{unix.IFA_F_PERMANENT | unix.IFA_F_NOPREFIXROUTE, 253, 18, details}); fact != want {
 		t.Errorf("fact %+v, want %+v", fact, want)
 	}
 }

@@ -250,6 +250,7 @@ type recorder struct {
 	verdicts map[string]string
 	source   netip.Addr
 	sources  int // how often SetSource was called
+	losses   []vrrp.Loss
 }
 
 func newRecorder() *recorder { return &recorder{verdicts: map[string]string{}} }
@@ -265,6 +266,12 @@ func (r *recorder) Track(source string, v vrrp.Verdict) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.verdicts[source] = v.Fault
+}
+
+func (r *recorder) Lost(l vrrp.Loss) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.losses = append(r.losses, l)
 }
 
 func (r *recorder) SetSource(a netip.Addr) {

@@ -65,40 +65,48 @@ func (s *routeSocket) close() { unix.Close(s.fd) }
 // apply performs the requests in order and returns an error for each that failed, by its place in ops. The kernel goes on after a
 // request that fails. The second error means that it is not known how the rest went.
 func (s *routeSocket) apply(ops []addrOp) (map[int]error, error) {
+	return s.perform(len(ops), func(b []byte, i int, seq uint32, flags uint16) []byte { return appendAddrOp(b, ops[i], seq, flags) })
+}
+
+// A requester appends request i to b, with this sequence number and these flags besides NLM_F_REQUEST and its own.
+type requester func(b []byte, i int, seq uint32, flags uint16) []byte
+
+// perform sends n requests, as apply describes.
+func (s *routeSocket) perform(n int, request requester) (map[int]error, error) {
 	failed := map[int]error{}
-	for done := 0; done < len(ops); done += batchSize {
-		batch := ops[done:min(done+batchSize, len(ops))]
-		if err := s.applyBatch(batch, done, failed); err != nil {
+	for done := 0; done < n; done += batchSize {
+		if err := s.performBatch(done, min(done+batchSize, n), request, failed); err != nil {
 			return failed, err
 		}
 	}
 	return failed, nil
 }
 
-// applyBatch sends up to batchSize requests in one piece. Only the last asks for an acknowledgement; the others answer if they fail.
-func (s *routeSocket) applyBatch(batch []addrOp, offset int, failed map[int]error) error {
+// performBatch sends the requests from one place up to another in one piece. Only the last asks for an acknowledgement; the others
+// answer if they fail.
+func (s *routeSocket) performBatch(from, to int, request requester, failed map[int]error) error {
 	first := s.seq + 1
-	b := make([]byte, 0, 96*len(batch))
-	for i, op := range batch {
+	b := make([]byte, 0, 96*(to-from))
+	for i := from; i < to; i++ {
 		var flags uint16
-		if i == len(batch)-1 {
+		if i == to-1 {
 			flags = unix.NLM_F_ACK
 		}
 		s.seq++
-		b = appendAddrOp(b, op, s.seq, flags)
+		b = request(b, i, s.seq, flags)
 	}
 	if err := s.send(b); err != nil {
 		return err
 	}
 	return s.receive(func(m message) (bool, error) {
 		place := int(int32(m.seq - first))
-		if m.typ != unix.NLMSG_ERROR || place < 0 || place >= len(batch) {
+		if m.typ != unix.NLMSG_ERROR || place < 0 || place >= to-from {
 			return false, nil
 		}
 		if err := parseAck(m); err != nil {
-			failed[offset+place] = err
+			failed[from+place] = err
 		}
-		return place == len(batch)-1, nil
+		return place == to-from-1, nil
 	})
 }
 
@@ -125,7 +133,16 @@ func (s *routeSocket) dumpOnce() (*table, error) {
 
 func (s *routeSocket) dumpInto(t *table, typ uint16) error {
 	s.seq++
-	if err := s.send(appendDump(nil, typ, s.seq)); err != nil {
+	return s.list(appendDump(nil, typ, s.seq), func(m message) {
+		if ev, ok := parseEvent(m); ok {
+			t.apply(ev)
+		}
+	})
+}
+
+// list sends the request for a dump, whose sequence number is the newest, and hands over each line of the answer.
+func (s *routeSocket) list(request []byte, each func(message)) error {
+	if err := s.send(request); err != nil {
 		return err
 	}
 	interrupted := false
@@ -140,9 +157,7 @@ func (s *routeSocket) dumpInto(t *table, typ uint16) error {
 		case unix.NLMSG_ERROR:
 			return true, parseAck(m)
 		}
-		if ev, ok := parseEvent(m); ok {
-			t.apply(ev)
-		}
+		each(m)
 		return false, nil
 	})
 	if err == nil && interrupted {

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // How long to wait before addresses are compared again: after some were put back, from time to time anyway, and when one could not be.
@@ -29,6 +31,11 @@ func (h *Host) Run(ctx context.Context) error {
 		return fmt.Errorf("watch links and addresses: %w", err)
 	}
 	defer events.close()
+	objects, err := openObjectEvents()
+	if err != nil {
+		return fmt.Errorf("watch routes and rules: %w", err)
+	}
+	defer objects.close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := h.start(ctx); err != nil {
@@ -37,6 +44,8 @@ func (h *Host) Run(ctx context.Context) error {
 	defer h.stop()
 	defer cancel()
 	defer context.AfterFunc(ctx, events.interrupt)()
+	h.workers.Go(func() { h.watchObjects(ctx, objects) })
+	defer context.AfterFunc(ctx, objects.interrupt)()
 	return h.watch(ctx, events)
 }
 
@@ -129,22 +138,38 @@ func (h *Host) reread() {
 	}
 	h.stale = false
 	h.macvlans.doubt()
+	h.ledger.objectsDirty.Store(true)
 	h.reconcile()
 }
 
-// restore compares once, announces what it put back, and returns how many addresses that were.
+// restore compares once, announces what it put back, tells routers what they lost, and returns how much it put back.
 func (h *Host) restore(c *complaint) (int, error) {
 	raised, upErr := h.macvlans.restore()
 	done, err := h.ledger.restore()
 	done.routers = union(done.routers, raised)
 	err = errors.Join(upErr, err)
-	c.add(done.restored, err)
+	c.add(done, err)
+	h.tellLosses(done)
 	for _, name := range done.routers {
 		if r := h.router(name); r != nil {
 			err = errors.Join(err, h.Announce(r.config))
 		}
 	}
-	return len(done.restored), err
+	return len(done.restored) + len(done.objects), err
+}
+
+// tellLosses tells the routers that are to step down for what they lost, or that cannot have it back.
+func (h *Host) tellLosses(done repair) {
+	for name, reason := range done.lost {
+		if r := h.router(name); r != nil {
+			r.listener.Lost(vrrp.Loss{Reason: reason})
+		}
+	}
+	for name, err := range done.failed {
+		if r := h.router(name); r != nil {
+			r.listener.Lost(vrrp.Loss{Reason: err.Error(), Final: true})
+		}
+	}
 }
 
 // union returns what is in one of two lists, once.
@@ -162,20 +187,21 @@ type complaint struct {
 	errors  int // comparisons that failed and not told
 }
 
-func (c *complaint) add(restored []want, err error) {
-	c.pending += len(restored)
+func (c *complaint) add(done repair, err error) {
+	n := len(done.restored) + len(done.objects)
+	c.pending += n
 	if err != nil {
 		c.errors++
 	}
-	if len(restored) == 0 && err == nil || !c.last.IsZero() && time.Since(c.last) < complainEvery {
+	if n == 0 && err == nil || !c.last.IsZero() && time.Since(c.last) < complainEvery {
 		return
 	}
 	if err != nil {
-		c.log.Error("held addresses are missing and cannot be put back", "attempts", c.errors, "error", err)
+		c.log.Error("held addresses, routes or rules are missing and cannot be put back", "attempts", c.errors, "error", err)
 		c.errors = 0
 	}
-	if len(restored) > 0 {
-		c.log.Warn("held addresses were missing and are put back", "count", c.pending, "first", restored[0].String())
+	if n > 0 {
+		c.log.Warn("held addresses, routes or rules were missing and are put back", "count", c.pending, "first", done.names())
 		c.pending = 0
 	}
 	c.last = time.Now()

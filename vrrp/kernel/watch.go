@@ -25,15 +25,18 @@ type eventSocket struct {
 	buf  []byte
 }
 
-// openEvents subscribes. Size, in bytes, is what the kernel queues before it drops notices.
+// openEvents subscribes to links and addresses. Size, in bytes, is what the kernel queues before it drops notices.
 func openEvents(size int) (*eventSocket, error) {
+	return openEventGroups(size, unix.RTMGRP_LINK|unix.RTMGRP_IPV4_IFADDR|unix.RTMGRP_IPV6_IFADDR)
+}
+
+func openEventGroups(size int, groups uint32) (*eventSocket, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
 	file := os.NewFile(uintptr(fd), "rtnetlink")
 	setReceiveBuffer(fd, size)
-	groups := uint32(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR)
 	raw, err := file.SyscallConn()
 	err = errors.Join(err, os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups})))
 	if err != nil {
@@ -122,6 +125,7 @@ func (h *Host) learn(events []event, lost bool) {
 		}
 	})
 	h.reconcile()
+	h.ledger.objectsDirty.Store(true) // a route goes without a notice when its device or source address does
 	h.poke()
 	if lost || slices.ContainsFunc(events, takesRoutes) {
 		h.routes.poke()

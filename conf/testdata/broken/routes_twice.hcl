@@ -1,0 +1,7 @@
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+  route "10.0.0.0/8" { via = "192.0.2.1" }
+  route "10.0.0.0/8" { via = "192.0.2.2" }
+}
