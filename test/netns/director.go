@@ -112,6 +112,7 @@ type Status struct {
 		Since    time.Time
 		Dropped  map[string]uint64
 	}
+	BFD  []BFDStatus
 	IPVS []struct {
 		Name        string
 		RealServers []struct {
@@ -141,6 +142,34 @@ func (d *Director) Status(ctx context.Context) (Status, error) {
 	}
 	defer res.Body.Close()
 	return s, json.NewDecoder(res.Body).Decode(&s)
+}
+
+// BFDStatus is what the director says of one BFD session.
+type BFDStatus struct {
+	Name          string
+	State         string
+	RemoteState   string `json:"remote_state"`
+	Reason        string
+	Since         time.Time
+	TxInterval    string `json:"tx_interval"`
+	RxInterval    string `json:"rx_interval"`
+	DetectionTime string `json:"detection_time"`
+	Polling       bool
+	Flaps         int
+}
+
+// BFD returns the BFD session of that name; the zero BFDStatus when the director does not answer or knows none.
+func (d *Director) BFD(name string) BFDStatus {
+	s, err := d.Status(d.node.w.t.Context())
+	if err != nil {
+		return BFDStatus{}
+	}
+	for _, b := range s.BFD {
+		if b.Name == name {
+			return b
+		}
+	}
+	return BFDStatus{}
 }
 
 // Role returns the role of a virtual router, or "" when the director does not answer or knows none of that name.
@@ -183,6 +212,7 @@ func (n *Node) Keepalived(name, config string, flags ...string) *Process {
 	argv := []string{
 		program, "--dont-fork", "--log-console", "--log-detail", "--use-file", file(".conf"),
 		"--pid", file(".pid"), "--vrrp_pid", file(".vrrp.pid"), "--checkers_pid", file(".checkers.pid"),
+		"--bfd_pid", file(".bfd.pid"),
 	}
 	return n.Start(name, append(argv, flags...)...)
 }

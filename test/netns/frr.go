@@ -65,9 +65,23 @@ func (n *Node) FRR(v Instance) *FRR {
 func (f *FRR) prepare(v Instance) {
 	n := f.node
 	n.w.t.Helper()
+	f.home()
+	n.macvlan("eth0", v.frrDevice(), v.frrMAC(), v.Address)
+	f.zebra()
+}
+
+// home makes the folder.
+func (f *FRR) home() {
+	n := f.node
+	n.w.t.Helper()
 	n.w.must(os.MkdirAll(f.folder, 0o755), "%s: folder", n.Name)
 	n.w.must(f.give(), "run `apt-get install frr`")
-	n.macvlan("eth0", v.frrDevice(), v.frrMAC(), v.Address)
+}
+
+// zebra starts zebra.
+func (f *FRR) zebra() {
+	n := f.node
+	n.w.t.Helper()
 	n.w.must(os.WriteFile(f.file("zebra.conf"), nil, 0o644), "%s: configuration", n.Name)
 	f.daemon("zebra")
 	n.w.WaitFor(stopLimit, "zebra to listen", func() bool { _, err := os.Stat(f.file("zserv.api")); return err == nil })
@@ -89,9 +103,10 @@ func (f *FRR) give() error {
 func (f *FRR) file(name string) string { return filepath.Join(f.folder, name) }
 
 // daemon starts one of FRR's daemons with all its files in the folder and no TCP port.
-func (f *FRR) daemon(name string) *Process {
-	return f.node.Start(name, filepath.Join(frrFolder, name), "-P", "0", "-f", f.file(name+".conf"),
-		"-i", f.file(name+".pid"), "-z", f.file("zserv.api"), "--vty_socket", f.folder, "--log", "stdout")
+func (f *FRR) daemon(name string, flags ...string) *Process {
+	argv := []string{filepath.Join(frrFolder, name), "-P", "0", "-f", f.file(name + ".conf"),
+		"-i", f.file(name + ".pid"), "-z", f.file("zserv.api"), "--vty_socket", f.folder, "--log", "stdout"}
+	return f.node.Start(name, append(argv, flags...)...)
 }
 
 // Command runs commands of FRR's shell, one after the other as if typed, and returns what they print.
