@@ -111,6 +111,8 @@ type daemon struct {
 	engine *ipvs.Engine
 	table  *ipvsTable
 
+	producers *producers // of what virtual routers track
+
 	reloading sync.Mutex // one reload at a time
 	mu        sync.Mutex
 	config    *conf.Config
@@ -164,6 +166,7 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener, hangup, leave
 	outer.Go(func() error { return d.serveControl(askingCtx, listener) })
 	outer.Go(func() error { return d.reloadOnHangup(askingCtx, hangup) })
 	outer.Go(func() error { return d.checks.Run(askingCtx) })
+	outer.Go(func() error { return d.producers.Run(askingCtx) })
 	leaving := false
 	outer.Go(func() error {
 		select {
@@ -244,7 +247,9 @@ func (d *daemon) build(config *conf.Config) error {
 		Refresh: config.Global.Refresh, Flush: config.Global.FlushOnStop, Owned: owned, OnOwned: d.rememberOwned,
 	})
 	d.route = newVerdictRoute(d.engine.SetHealth, d.log)
+	d.route.trackServices(d.link.Track)
 	d.checks = checkers.NewSet(d.route.Report, d.log)
+	d.producers = newProducers(d.link.Track, d.log)
 	return nil
 }
 
@@ -252,6 +257,9 @@ func (d *daemon) build(config *conf.Config) error {
 // there before is not stopped for it.
 func (d *daemon) connect(ctx context.Context, config *conf.Config) error {
 	adopted, err := d.link.Connect(ctx, wantedOfRouter(config))
+	if adopted {
+		d.seed()
+	}
 	if err == nil {
 		return nil
 	}
@@ -262,8 +270,18 @@ func (d *daemon) connect(ctx context.Context, config *conf.Config) error {
 	return errors.Join(err, d.link.Stop())
 }
 
+// seed takes over what the running router knows of tracked sources.
+func (d *daemon) seed() {
+	status, err := d.link.Status()
+	if err != nil {
+		d.log.Warn("what the running router process tracks is not known", "error", err)
+	}
+	d.producers.seed(status.Tracked)
+}
+
 func wantedOfRouter(c *conf.Config) routerConfig {
-	return routerConfig{RTPriority: c.Global.RTPriority, LockMemory: c.Global.LockMemory, Routers: c.Routers, Groups: c.Groups, BFD: c.BFD}
+	return routerConfig{RTPriority: c.Global.RTPriority, LockMemory: c.Global.LockMemory, Routers: c.Routers, Groups: c.Groups, BFD: c.BFD,
+		Surroundings: c.Track.Surroundings}
 }
 
 // adopt makes config the current one of everything in this process. Nothing in it can fail.
@@ -281,6 +299,7 @@ func (d *daemon) adopt(config *conf.Config) {
 		checks[i] = c.Config
 	}
 	d.checks.Configure(checks)
+	d.producers.Configure(config.Track)
 }
 
 func (d *daemon) reloadOnHangup(ctx context.Context, hangup <-chan os.Signal) error {

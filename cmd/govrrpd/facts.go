@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"time"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -60,6 +61,10 @@ func (r *router) track(facts map[string]vrrp.Verdict) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.since == nil {
+		r.since = make(sinces)
+	}
+	r.since.note(r.tracked, facts, time.Now())
 	maps.Copy(r.tracked, facts)
 	for _, m := range r.members {
 		for source, v := range facts {

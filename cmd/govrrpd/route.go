@@ -7,6 +7,7 @@ import (
 	"github.com/govrrpd/govrrpd/checkers"
 	"github.com/govrrpd/govrrpd/conf"
 	"github.com/govrrpd/govrrpd/ipvs"
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // A verdictRoute carries what the checks find to the IPVS engine: a server is up while all of its checks are.
@@ -19,7 +20,8 @@ type verdictRoute struct {
 	verdicts map[string]checkers.Verdict    // the newest of each check that has one
 	byServer map[ipvs.ServerID][]string     // names of the checks of each server, in configured order
 	sent     map[ipvs.ServerID]ipvs.Verdict // what the engine was last told
-	services map[ipvs.Key]string            // names for the log
+	services map[ipvs.Key]ipvs.VirtualServer
+	track    func(source string, v vrrp.Verdict) // nil: nobody asks
 }
 
 func newVerdictRoute(health func(ipvs.ServerID, ipvs.Verdict), log *slog.Logger) *verdictRoute {
@@ -32,7 +34,7 @@ func (r *verdictRoute) Configure(c *conf.Config) {
 	defer r.mu.Unlock()
 	r.checks = make(map[string]ipvs.ServerID, len(c.Checks))
 	r.byServer = make(map[ipvs.ServerID][]string)
-	r.services = make(map[ipvs.Key]string, len(c.Services))
+	r.services = make(map[ipvs.Key]ipvs.VirtualServer, len(c.Services))
 	for _, check := range c.Checks {
 		r.checks[check.Name] = check.Server
 		r.byServer[check.Server] = append(r.byServer[check.Server], check.Name)
@@ -45,7 +47,7 @@ func (r *verdictRoute) Configure(c *conf.Config) {
 	sent := r.sent
 	r.sent = make(map[ipvs.ServerID]ipvs.Verdict, len(sent))
 	for _, service := range c.Services {
-		r.services[service.Key] = service.Name
+		r.services[service.Key] = service
 		for _, server := range service.Servers {
 			id := ipvs.ServerID{Service: service.Key, Addr: server.Addr}
 			if v, ok := sent[id]; ok {
@@ -53,6 +55,7 @@ func (r *verdictRoute) Configure(c *conf.Config) {
 			}
 			r.send(id, "the configuration changed")
 		}
+		r.tellService(service)
 	}
 }
 
@@ -70,6 +73,7 @@ func (r *verdictRoute) Report(name string, v checkers.Verdict) {
 		reason = name + ": passed"
 	}
 	r.send(id, reason)
+	r.tellService(r.services[id.Service])
 }
 
 // send tells the engine what the checks of a server add up to, if that changed, and logs one line.
@@ -81,7 +85,7 @@ func (r *verdictRoute) send(id ipvs.ServerID, reason string) {
 	}
 	r.sent[id] = next
 	r.health(id, next)
-	attrs := []any{"service", r.services[id.Service], "server", id.Addr, "reason", reason}
+	attrs := []any{"service", r.services[id.Service].Name, "server", id.Addr, "reason", reason}
 	switch {
 	case last.Condition == next.Condition && next.Weight != nil:
 		r.log.Info("real server changed weight", append(attrs, "weight", *next.Weight)...)

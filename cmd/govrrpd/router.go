@@ -59,6 +59,8 @@ type routerConfig struct {
 	Routers    []*vrrp.Config   `json:"routers"`
 	Groups     []vrrp.SyncGroup `json:"groups"`
 	BFD        []*bfd.Config    `json:"bfd"`
+
+	Surroundings vrrp.Surroundings `json:"surroundings"`
 }
 
 // A routerStatus is a snapshot of the router process.
@@ -70,6 +72,7 @@ type routerStatus struct {
 	Kernel  kernel.Status      `json:"kernel"`
 	BFD     []bfd.Status       `json:"bfd"`
 
+	Tracked    []trackedStatus   `json:"tracked"`
 	BFDDropped map[string]uint64 `json:"bfd_dropped"`
 }
 
@@ -113,6 +116,7 @@ type router struct {
 	running map[string]*runningGroup // by key
 	applied routerConfig             // scheduling that is in force
 	tracked trackedFacts
+	since   sinces          // of tracked
 	sources map[string]bool // tracked by what was configured last
 	bfd     *bfd.Engine     // told what is wanted while mu is held; reports to paths without it
 	paths   bfdRoute
@@ -238,6 +242,7 @@ func (r *router) configure(wanted routerConfig) error {
 	}
 	r.retire(byName, wanted.Groups)
 	r.forget(wanted.sources())
+	r.host.Watch(wanted.Surroundings)
 	for _, c := range wanted.Routers {
 		if err := r.apply(c); err != nil {
 			errs = append(errs, fmt.Errorf("vrrp_instance %q: %w", c.Name, withRights(err, "CAP_NET_ADMIN and CAP_NET_RAW")))
@@ -268,6 +273,7 @@ func (r *router) status() routerStatus {
 	for _, m := range r.members {
 		s.Routers = append(s.Routers, m.Status())
 	}
+	s.Tracked = r.trackedStatus(s.Routers)
 	for _, g := range r.running {
 		if !g.lone {
 			s.Groups = append(s.Groups, g.group.Status())

@@ -31,6 +31,9 @@ type Status struct {
 	Engine   EngineStatus         `json:"ipvs_engine"`
 	Checks   []checkers.Status    `json:"checks"`
 
+	Tracked []trackedStatus   `json:"tracked"`       // by source
+	Scripts []checkers.Status `json:"track_scripts"` // those of the tracked sources
+
 	BFDDropped map[string]uint64 `json:"bfd_dropped"` // packets that no session took, by reason; all of them
 }
 
@@ -75,6 +78,7 @@ func (d *daemon) status() Status {
 	s.Groups = nonNil(router.Groups)
 	s.BFD, s.BFDDropped = nonNil(router.BFD), router.BFDDropped
 	s.VRRP, s.Kernel = nonNil(router.Routers), router.Kernel
+	s.Tracked, s.Scripts = nonNil(router.Tracked), nonNil(d.producers.scripts.Status())
 	engine := d.engine.Status()
 	s.IPVS = nonNil(engine.Services)
 	s.Engine = EngineStatus{Applied: engine.Applied, DriftRepaired: engine.DriftRepaired, LastRead: engine.LastRead, Error: engine.Error}

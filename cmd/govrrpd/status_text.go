@@ -22,6 +22,7 @@ func writeStatusText(w io.Writer, s Status, part string, now time.Time) error {
 	}
 	if part == "" || part == "vrrp" {
 		writeVRRP(t, s, now)
+		writeTracked(t, s.Tracked, now)
 	}
 	if part == "" && len(s.BFD) > 0 || part == "bfd" {
 		writeBFD(t, s.BFD, now)
