@@ -41,6 +41,7 @@ type rawRouter struct {
 	Announce   *rawAnnounce       `hcl:"garp,block"`
 	VMAC       *rawVMAC           `hcl:"vmac,block"`
 	Track      *rawTrack          `hcl:"track,block"`
+	RA         *rawAdvertisement  `hcl:"router_advertisement,block"`
 }
 
 // rawUnicast is the unicast block.
@@ -106,6 +107,7 @@ func (d *decoder) router(raw *rawRouter) *router {
 	d.routerHeld(r)
 	d.routerPath(r)
 	d.routerFamily(r)
+	d.routerRA(r)
 	d.routerAuth(r)
 	d.routerHMAC(r)
 	d.routerAnnounce(r)

@@ -69,3 +69,43 @@ func TestNinetyIPv6AddressesFitAnAdvert(t *testing.T) {
 		t.Errorf("91 addresses: %s", got)
 	}
 }
+
+func TestRouterAdvertisementMeansWhatItSays(t *testing.T) {
+	got := mustLoad(t, nil, file(t, `
+vrrp_instance "six" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["fe80::100/64"]
+  router_advertisement {
+    interval         = "60s"
+    lifetime         = "0s"
+    preference       = "low"
+    hop_limit        = 0
+    managed          = true
+    other            = true
+    reachable_time   = "30s"
+    retransmit_timer = "1s"
+    mtu              = 1400
+    dns_servers      = ["2001:db8::53"]
+    dns_search       = ["example.net."]
+    prefix "2001:db8::/64" { valid_lifetime = "1h" }
+    prefix "2001:db8:1::/48" {
+      on_link    = false
+      autonomous = false
+    }
+  }
+}
+`))
+	want := &vrrp.RouterAdvertisement{
+		Interval: time.Minute, MinInterval: 19 * time.Second, Preference: vrrp.PreferenceLow, Managed: true, Other: true,
+		Reachable: 30 * time.Second, Retransmit: time.Second, MTU: 1400,
+		Prefixes: []vrrp.AdvertisedPrefix{
+			{Prefix: netip.MustParsePrefix("2001:db8::/64"), Valid: time.Hour, Preferred: time.Hour},
+			{Prefix: netip.MustParsePrefix("2001:db8:1::/48"), OffLink: true, Managed: true, Valid: 720 * time.Hour, Preferred: 168 * time.Hour},
+		},
+		DNS: []netip.Addr{netip.MustParseAddr("2001:db8::53")}, Search: []string{"example.net"}, DNSLifetime: 3 * time.Minute,
+	}
+	if diff := cmp.Diff(want, got.Routers[0].RA, domain); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

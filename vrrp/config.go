@@ -79,6 +79,7 @@ type Config struct {
 	Rules     []Rule      // added after the routes, removed before them
 	OnLoss    LossPolicy
 	Announce  Announce
+	RA        *RouterAdvertisement // IPv6: what a master tells hosts; nil for nothing
 
 	Track []Tracker // each source once
 
@@ -153,7 +154,7 @@ func (c *Config) Validate() error {
 	if err := c.validateFamily(); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, c.validateEnds(), c.validateTrack(), c.validateHMAC(), c.validateVMAC(), c.validateHeld())...)
+	return errors.Join(append(errs, c.validateEnds(), c.validateTrack(), c.validateHMAC(), c.validateVMAC(), c.validateRA(), c.validateHeld())...)
 }
 
 // validateEnds checks where adverts come from and go to.

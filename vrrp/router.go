@@ -140,7 +140,7 @@ func (r *router) reconfigure(c *Config) {
 	if changed && r.holdFault != "" {
 		r.retryAt = r.now() // the new ones may be right
 	}
-	if r.state.Role != Master || !changed && old.Announce == c.Announce {
+	if r.state.Role != Master || !changed && old.Announce == c.Announce && old.RA.Equal(c.RA) {
 		return
 	}
 	r.hold(true)

@@ -261,7 +261,7 @@ func (r *router) configure(wanted routerConfig) error {
 
 // sameRouter reports whether b is a while reload away from a: role and timers may stay.
 func sameRouter(a, b *vrrp.Config) bool {
-	return a.Interface == b.Interface && a.VRID == b.VRID && a.Version == b.Version && a.Unicast() == b.Unicast() &&
+	return a.Interface == b.Interface && a.VRID == b.VRID && a.Version == b.Version && a.Family() == b.Family() && a.Unicast() == b.Unicast() &&
 		vrrp.SameVMAC(a.VMAC, b.VMAC)
 }
 

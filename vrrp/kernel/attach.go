@@ -240,6 +240,9 @@ func (h *Host) reconcile() {
 	for _, a := range h.announcing() {
 		a.relink(h.facts.byName(a.name))
 	}
+	for _, a := range h.advertising() {
+		a.relink(h.facts.byName(a.name))
+	}
 }
 
 // tell gives r's listener what changed.

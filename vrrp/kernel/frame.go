@@ -51,14 +51,5 @@ func appendNA(b []byte, mac [6]byte, addr netip.Addr, router bool) ([]byte, erro
 	if err != nil {
 		return b, fmt.Errorf("neighbour advertisement for %s: %w", addr, err)
 	}
-	src, dst := addr.As16(), allNodes.As16()
-	b = append(b, allNodesMAC[:]...)
-	b = append(b, mac[:]...)
-	b = binary.BigEndian.AppendUint16(b, unix.ETH_P_IPV6)
-	b = append(b, 0x60, 0, 0, 0)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(body)))
-	b = append(b, nextICMPv6, hopLimit)
-	b = append(b, src[:]...)
-	b = append(b, dst[:]...)
-	return append(b, body...), nil
+	return appendToAllNodes(b, mac, addr, body), nil
 }

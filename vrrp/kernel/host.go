@@ -83,9 +83,10 @@ type Host struct {
 
 	mu sync.RWMutex // held for no system call
 	// guarded by mu:
-	routers    map[string]*router
-	announcers map[string]*announcer
-	resyncs    uint64
+	routers     map[string]*router
+	announcers  map[string]*announcer
+	advertisers map[string]*advertiser // by interface
+	resyncs     uint64
 }
 
 var _ vrrp.Host = (*Host)(nil)
@@ -152,7 +153,11 @@ func (h *Host) Hold(c *vrrp.Config, on bool) error {
 		return fmt.Errorf("hold: %w", err)
 	}
 	if on {
-		return h.hold(c, true)
+		err := h.hold(c, true)
+		if err == nil {
+			h.advertise(c)
+		}
+		return err
 	}
 	h.silence(c.Name)
 	err := h.hold(c, false)
@@ -177,6 +182,9 @@ func (h *Host) Silence(c *vrrp.Config) { h.silence(c.Name) }
 func (h *Host) silence(name string) {
 	for _, a := range h.announcing() {
 		a.stop(name)
+	}
+	for _, a := range h.advertising() {
+		a.stop(name, false) // the successor goes on with them
 	}
 }
 

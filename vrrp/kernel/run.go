@@ -70,6 +70,9 @@ func (h *Host) start(ctx context.Context) error {
 	for _, a := range h.announcing() {
 		h.startAnnouncer(a)
 	}
+	for _, a := range h.advertising() {
+		h.startAdvertiser(a)
+	}
 	h.workers.Go(func() { h.keep(ctx) })
 	h.workers.Go(func() { h.settle(ctx) })
 	h.workers.Go(func() { h.watchRoutes(ctx) })

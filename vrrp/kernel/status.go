@@ -40,6 +40,10 @@ type Interface struct {
 
 	Announced      uint64 `json:"announced"`       // gratuitous ARP packets and neighbour advertisements that left
 	AnnounceErrors uint64 `json:"announce_errors"` // those that did not
+
+	RouterAdvertisements      uint64 `json:"router_advertisements"`       // that left
+	RouterAdvertisementErrors uint64 `json:"router_advertisement_errors"` // those that did not
+	RouterSolicitations       uint64 `json:"router_solicitations"`        // valid ones heard while there was something to advertise
 }
 
 // Status returns a snapshot. It waits for no more than a socket that is being opened.
@@ -48,7 +52,7 @@ func (h *Host) Status() Status {
 	ports := maps.Clone(h.ports)
 	h.admin.Unlock()
 	h.mu.RLock()
-	announcers, resyncs := maps.Clone(h.announcers), h.resyncs
+	announcers, advertisers, resyncs := maps.Clone(h.announcers), maps.Clone(h.advertisers), h.resyncs
 	h.mu.RUnlock()
 	names := map[string]bool{}
 	for name := range ports {
@@ -63,6 +67,7 @@ func (h *Host) Status() Status {
 		i.fill(ports[portName{ifname: name, family: vrrp.IPv4}], announcers[name])
 		i.fill(ports[portName{ifname: name, family: vrrp.IPv4, ah: true}], nil)
 		i.fill(ports[portName{ifname: name, family: vrrp.IPv6}], nil)
+		i.addRouterAdvertisements(advertisers[name])
 		s.Interfaces = append(s.Interfaces, i)
 	}
 	return s
@@ -80,6 +85,14 @@ func (i *Interface) fill(p *port, a *announcer) {
 	}
 	if a != nil {
 		i.Announced, i.AnnounceErrors = a.sent.Load(), a.failed.Load()
+	}
+}
+
+// addRouterAdvertisements adds the counters of a, which may be nil.
+func (i *Interface) addRouterAdvertisements(a *advertiser) {
+	if a != nil {
+		i.RouterAdvertisements, i.RouterAdvertisementErrors = a.sent.Load(), a.failed.Load()
+		i.RouterSolicitations = a.solicited.Load()
 	}
 }
 
