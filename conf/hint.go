@@ -203,6 +203,7 @@ func translations() map[string]string {
 		"garp_master_delay":       `write delay = "5s" in garp { }`,
 		"garp_master_repeat":      "write repeat = 5 in garp { }",
 		"garp_master_refresh":     `write refresh = "60s" in garp { }`,
+		"no_accept":               "write accept = false",
 		"use_vmac":                "write vmac { }",
 		"use_vmac_addr":           "write all_interfaces = true in vmac { }",
 		"vmac_xmit_base":          "write send_from_base = true in vmac { }",
@@ -253,7 +254,7 @@ func translations() map[string]string {
 // later are the keywords that users know from the project's plan and this version does not have.
 func later() map[string]bool {
 	out := map[string]bool{}
-	for _, name := range strings.Fields("preempt_delay accept notify " +
+	for _, name := range strings.Fields("preempt_delay notify " +
 		"sync_daemon http addresses fwmark quorum locals") {
 		out[name] = true
 	}

@@ -26,6 +26,7 @@ type rawRouter struct {
 	Preempt    *hcl.Attribute     `hcl:"preempt,optional"`
 	LastAdvert *hcl.Attribute     `hcl:"higher_priority_advert,optional"`
 	Checksum   *hcl.Attribute     `hcl:"checksum,optional"`
+	Accept     *hcl.Attribute     `hcl:"accept,optional"`
 	Source     *hcl.Attribute     `hcl:"source,optional"`
 	Addresses  *hcl.Attribute     `hcl:"virtual_addresses,optional"`
 	LinkFirst  *hcl.Attribute     `hcl:"link_local_first,optional"`
@@ -112,6 +113,7 @@ func (d *decoder) router(raw *rawRouter) *router {
 	d.routerHMAC(r)
 	d.routerAnnounce(r)
 	d.routerVMAC(r)
+	d.routerAccept(r)
 	d.routerTrack(r)
 	r.sound = len(d.diags) == before
 	d.validate(r)

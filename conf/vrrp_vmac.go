@@ -39,6 +39,17 @@ func (d *decoder) routerVMAC(r *router) {
 	d.vmacNames(r, v)
 }
 
+// routerAccept reads whether packets to the virtual addresses are for this host.
+func (d *decoder) routerAccept(r *router) {
+	accept := true
+	d.flag(r.raw.Accept, &accept)
+	r.NoAccept = !accept
+	if r.NoAccept && r.Priority == vrrp.PriorityOwner {
+		d.problem(r.raw.Accept.Expr.Range(), "accept = false contradicts priority 255: the owner of an address accepts what is sent to it",
+			"remove accept = false, or write priority = 254")
+	}
+}
+
 // vmacNames checks the names that virtual addresses on other interfaces make.
 func (d *decoder) vmacNames(r *router, v *vrrp.VMAC) {
 	for i, a := range r.Addresses {

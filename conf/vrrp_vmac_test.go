@@ -38,3 +38,18 @@ func TestVMACValues(t *testing.T) {
 		})
 	}
 }
+
+func TestAccept(t *testing.T) {
+	for line, want := range map[string]bool{"": false, "accept = true": false, "accept = false": true} {
+		got := mustLoad(t, nil, file(t, `
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+  `+line+`
+}`))
+		if got.Routers[0].NoAccept != want {
+			t.Errorf("%q: NoAccept is %t", line, got.Routers[0].NoAccept)
+		}
+	}
+}

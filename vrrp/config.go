@@ -83,6 +83,10 @@ type Config struct {
 
 	Track []Tracker // each source once
 
+	// NoAccept drops what is sent to the virtual addresses, RFC 9568 Accept_Mode False, but for neighbour discovery. The owner of the addresses
+	// accepts it all the same.
+	NoAccept bool
+
 	VMAC *VMAC // the router has a hardware address of its own; nil for none
 
 	// IgnoreLink lets the router take part though its interface is down, as keepalived's dont_track_primary.

@@ -222,8 +222,9 @@ func (h *Host) reconcile() {
 	now := time.Now()
 	h.settleAt = time.Time{}
 	h.survey(now)
+	fence := h.enclose()
 	for _, r := range h.attached() {
-		h.tell(r, errors.Join(unbound[r.port], h.disguise(r)), now)
+		h.tell(r, errors.Join(fenced(r, fence), unbound[r.port], h.disguise(r)), now)
 		h.tellTracked(r)
 	}
 	if h.unbound {

@@ -65,6 +65,7 @@ type Host struct {
 	settling chan struct{} // one slot: settleAt is new
 
 	macvlans *macvlans
+	fence    *fence
 
 	eventBuffer int           // bytes the kernel may queue for the watcher
 	rereadEvery time.Duration // between two full readings that nothing asked for
@@ -102,6 +103,7 @@ func NewHost(log *slog.Logger) *Host {
 		facts:       f,
 		ledger:      newLedger(f),
 		macvlans:    newMacvlans(f, log),
+		fence:       &fence{log: log},
 		repair:      make(chan struct{}, 1),
 		routes:      newRoutes(log),
 		settling:    make(chan struct{}, 1),
@@ -271,7 +273,7 @@ func (h *Host) Sweep() ([]netip.Prefix, error) {
 	for _, name := range interfaces {
 		h.log.Info("interface that an earlier process left behind was removed", "interface", name)
 	}
-	err = errors.Join(err, vmacErr)
+	err = errors.Join(err, vmacErr, h.fence.sweep())
 	if err != nil {
 		return out, fmt.Errorf("sweep: %w", err)
 	}

@@ -142,6 +142,9 @@ func (h *Host) reread() {
 	h.stale = false
 	h.macvlans.doubt()
 	h.ledger.objectsDirty.Store(true)
+	if err := h.fence.check(); err != nil {
+		h.log.Error("packet filter for addresses with accept = false is not there", "error", err)
+	}
 	h.reconcile()
 }
 
