@@ -53,6 +53,7 @@ type Global struct {
 	ScriptUser  string        // scripts run as this user; empty for the daemon's own
 	RTPriority  int           // SCHED_RR priority of the router process, 1 to 99; 0 for the normal scheduler
 	LockMemory  bool          // the router process keeps its pages in memory
+	StateFolder string        // where the router process keeps what must survive a boot; an absolute path
 	FlushOnStop bool          // an orderly stop removes our IPVS services; otherwise they go on serving
 	Refresh     time.Duration // between two reads of the kernel's IPVS table, 100 ms to 1 h
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -17,6 +18,7 @@ type rawGlobal struct {
 	RouterID    *hcl.Attribute `hcl:"router_id,optional"`
 	ScriptUser  *hcl.Attribute `hcl:"script_user,optional"`
 	RTPriority  *hcl.Attribute `hcl:"realtime_priority,optional"`
+	StateFolder *hcl.Attribute `hcl:"state_folder,optional"`
 	LockMemory  *hcl.Attribute `hcl:"lock_memory,optional"`
 	FlushOnStop *hcl.Attribute `hcl:"flush_on_stop,optional"`
 	Refresh     *hcl.Attribute `hcl:"ipvs_refresh,optional"`
@@ -26,10 +28,11 @@ type rawGlobal struct {
 const refreshDefault = 2 * time.Second
 
 func (d *decoder) buildGlobal(r *rawGlobal) {
-	d.global = Global{Refresh: refreshDefault}
+	d.global = Global{Refresh: refreshDefault, StateFolder: stateFolderDefault}
 	if r != nil {
 		d.text(r.RouterID, "lb1", &d.global.RouterID)
 		d.number(r.RTPriority, 0, 99, "write 0 for the normal scheduler, or 1 to 99 for SCHED_RR; 50 is a good value", &d.global.RTPriority)
+		d.stateFolder(r.StateFolder)
 		d.flag(r.LockMemory, &d.global.LockMemory)
 		d.flag(r.FlushOnStop, &d.global.FlushOnStop)
 		d.duration(r.Refresh, span{low: 100 * time.Millisecond, high: time.Hour}, &d.global.Refresh)
@@ -65,4 +68,19 @@ func (d *decoder) user(a *hcl.Attribute) (credential *checkers.Credential, name 
 		return nil, ""
 	}
 	return &checkers.Credential{UID: uint32(uid), GID: uint32(gid)}, name
+}
+
+// stateFolderDefault is where FHS section 5.8 wants what programs keep over a boot.
+const stateFolderDefault = "/var/lib/govrrpd"
+
+func (d *decoder) stateFolder(a *hcl.Attribute) {
+	folder := ""
+	if !d.text(a, stateFolderDefault, &folder) || folder == "" {
+		return
+	}
+	if !filepath.IsAbs(folder) {
+		d.problem(a.Expr.Range(), fmt.Sprintf("state_folder %s does not begin with /", quote(folder)), fmt.Sprintf("write state_folder = %q", stateFolderDefault))
+		return
+	}
+	d.global.StateFolder = folder
 }

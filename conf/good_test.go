@@ -65,7 +65,7 @@ func TestContractExample(t *testing.T) {
 	http := checkers.HTTP{Addr: at("10.0.0.11:8080"), Path: "/healthz", Status: []checkers.StatusRange{{From: 200, To: 299}}}
 	want := &Config{
 		Files: []string{"testdata/good/contract.hcl"},
-		Global: Global{
+		Global: Global{StateFolder: stateFolderDefault,
 			RouterID: "lb1", ScriptUser: "root", RTPriority: 50, LockMemory: true, FlushOnStop: true, Refresh: 5 * time.Second,
 		},
 		Routers: []*vrrp.Config{{
@@ -110,7 +110,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := &Config{
 		Files:  []string{"testdata/good/smallest.hcl"},
-		Global: Global{RouterID: host, Refresh: 2 * time.Second},
+		Global: Global{StateFolder: stateFolderDefault, RouterID: host, Refresh: 2 * time.Second},
 		Routers: []*vrrp.Config{{
 			Name: "web", Interface: "eth0", VRID: 51, Version: vrrp.V3, Priority: 100, AdvertInterval: time.Second,
 			Addresses: prefixes("192.0.2.10/32"), Announce: vrrp.AnnounceDefault,

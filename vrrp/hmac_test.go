@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // hmacKey is the key of the published vectors: 00 01 … 1f.
@@ -185,7 +187,7 @@ func TestSequenceOfASenderOnlyGrows(t *testing.T) {
 			}
 			us.configure(&Config{HMAC: hmacConfig2(h)}) // a reload forgets nothing
 			next := newSigner(h, "198.51.100.9")
-			next.recall(us.memory()) // nor does a restart
+			next.recall(us.memory(0)) // nor does a restart
 			for i, s := range []*signer{us, next} {
 				if _, err := s.verify(recorded[len(recorded)-1], vectorTime.Add(time.Second)); err != DropHMACReplayed {
 					t.Errorf("replay after reload (0) or restart (1) %d: %v, want %v", i, err, DropHMACReplayed)
@@ -292,11 +294,20 @@ func TestMemoryKeepsTheNewer(t *testing.T) {
 	s.recall(Memory{Sent: 10, Marks: map[netip.Addr]uint64{a: 5, b: 9}})
 	s.recall(Memory{Sent: 4, Marks: map[netip.Addr]uint64{a: 7, b: 8}})
 	want := Memory{Sent: 10, Marks: map[netip.Addr]uint64{a: 7, b: 9}}
-	if got := s.memory(); !got.Equal(want) {
-		t.Errorf("memory %v, want %v", got, want)
+	if diff := cmp.Diff(want, s.memory(time.Minute), compareAddr); diff != "" {
+		t.Errorf("memory (-want +got):\n%s", diff)
 	}
-	if got := want.Ahead(3 * time.Second); got.Sent != 10+3<<32 || !(Memory{}).Ahead(time.Hour).Equal(Memory{}) {
-		t.Errorf("ahead %v", got)
+	if diff := cmp.Diff(want, want.Newer(Memory{Sent: 3, Marks: map[netip.Addr]uint64{b: 1}}), compareAddr); diff != "" {
+		t.Errorf("newer of both (-want +got):\n%s", diff)
+	}
+	h := hmacConfig()
+	h.AntiReplay = ReplayMonotonic
+	s.configure(&Config{HMAC: h})
+	if got := s.memory(time.Minute).Sent; got != 10+60<<32 {
+		t.Errorf("sent %x with a lead of a minute, want %x", got, 10+60<<32)
+	}
+	if !(&seal{monotonic: true}).memory(time.Minute).Empty() {
+		t.Error("a router that sent nothing remembers something")
 	}
 }
 

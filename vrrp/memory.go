@@ -14,16 +14,20 @@ type Memory struct {
 	Marks map[netip.Addr]uint64 `json:"marks,omitempty"` // newest sequence of each sender
 }
 
-// Memory returns what is to be kept. It never blocks for long and may be called from any goroutine.
-func (m *Member) Memory() Memory { return m.router.seal.memory() }
+// Memory returns what is to be kept. Where no clock decides (ReplayMonotonic), what we sent is given with so much lead as may be sent
+// until the next time this is called; a lead of 0 gives what is. It never blocks for long and may be called from any goroutine.
+func (m *Member) Memory(lead time.Duration) Memory { return m.router.seal.memory(lead) }
 
 // Recall gives back what an earlier process kept. Of both memories the newer sequences count. It may be called from any goroutine.
 func (m *Member) Recall(kept Memory) { m.router.seal.recall(kept) }
 
-func (s *seal) memory() Memory {
+func (s *seal) memory(lead time.Duration) Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := Memory{Sent: uint64(s.last)}
+	if s.monotonic && m.Sent != 0 {
+		m.Sent += uint64(lead/time.Second) << 32
+	}
 	for from, mark := range s.marks {
 		if m.Marks == nil {
 			m.Marks = make(map[netip.Addr]uint64, len(s.marks))
@@ -51,16 +55,15 @@ func (s *seal) recall(m Memory) {
 	}
 }
 
-// Equal reports whether m and o say the same.
-func (m Memory) Equal(o Memory) bool { return m.Sent == o.Sent && maps.Equal(m.Marks, o.Marks) }
+// Empty reports whether there is nothing to keep.
+func (m Memory) Empty() bool { return m.Sent == 0 && len(m.Marks) == 0 }
 
-// Ahead returns m as it is to be written for a process that may end before the next writing: with so much more sent as can be sent by then.
-// A clock that was put back meanwhile does not make us send what is old to others.
-func (m Memory) Ahead(d time.Duration) Memory {
-	if m.Sent != 0 {
-		m.Sent += uint64(d/time.Second) << 32
-	}
-	return m
+// Newer returns the newer sequences of m and o.
+func (m Memory) Newer(o Memory) Memory {
+	var s seal
+	s.recall(m)
+	s.recall(o)
+	return s.memory(0)
 }
 
 // HMACStatus is how a router with HMAC stands. It shows no key.

@@ -26,9 +26,10 @@ type seal struct {
 
 	mu sync.Mutex
 	// guarded by mu; held for no computation and no system call:
-	last     sequence // that we sent
-	marks    map[netip.Addr]mark
-	unsigned uint64 // adverts without a trailer that were accepted
+	last      sequence // that we sent
+	marks     map[netip.Addr]mark
+	unsigned  uint64 // adverts without a trailer that were accepted
+	monotonic bool   // no clock decides what is old
 }
 
 // A mark is what is known of one sender of good trailers.
@@ -41,6 +42,9 @@ type mark struct {
 
 // configure makes the seal that of c. What was seen and sent stays: a new key does not make old adverts new.
 func (s *seal) configure(c *Config) {
+	s.mu.Lock()
+	s.monotonic = c.HMAC != nil && c.HMAC.AntiReplay == ReplayMonotonic
+	s.mu.Unlock()
 	if s.hmac = c.HMAC; c.HMAC == nil {
 		s.digests = nil
 		return

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -46,6 +47,7 @@ func (r *router) retire(wanted map[string]*vrrp.Config, groups []vrrp.SyncGroup)
 	release.Wait()
 	for _, m := range leaving {
 		r.host.Detach(m.config.Name)
+		r.keeper.forgetNot(m.config.Name, m.Member)
 	}
 }
 
@@ -129,9 +131,21 @@ func (r *router) apply(c *vrrp.Config) error {
 	}
 	m := vrrp.NewMember(c, r.host, r.log, func(vrrp.Transition) {})
 	r.tracked.tell(m, c)
+	r.keeper.recall(c.Name, m)
 	if err := r.host.Attach(c, m); err != nil {
 		return err
 	}
 	r.members[c.Name] = &member{Member: m, config: c}
 	return nil
+}
+
+// memories returns what the virtual routers must not forget.
+func (r *router) memories(lead time.Duration) memories {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make(memories, len(r.members))
+	for name, m := range r.members {
+		out[name] = m.Memory(lead)
+	}
+	return out
 }

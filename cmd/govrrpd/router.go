@@ -54,11 +54,12 @@ type routerReply struct {
 
 // A routerConfig is everything that the router is told.
 type routerConfig struct {
-	RTPriority int              `json:"rt_priority"` // 0, or 1-99 for SCHED_RR
-	LockMemory bool             `json:"lock_memory"`
-	Routers    []*vrrp.Config   `json:"routers"`
-	Groups     []vrrp.SyncGroup `json:"groups"`
-	BFD        []*bfd.Config    `json:"bfd"`
+	RTPriority  int              `json:"rt_priority"` // 0, or 1-99 for SCHED_RR
+	LockMemory  bool             `json:"lock_memory"`
+	StateFolder string           `json:"state_folder"` // where what must survive a boot is kept
+	Routers     []*vrrp.Config   `json:"routers"`
+	Groups      []vrrp.SyncGroup `json:"groups"`
+	BFD         []*bfd.Config    `json:"bfd"`
 
 	Surroundings vrrp.Surroundings `json:"surroundings"`
 }
@@ -104,9 +105,10 @@ func newRouterCommand() *cobra.Command {
 
 // A router runs virtual routers as its director wants them.
 type router struct {
-	host *kernel.Host
-	log  *slog.Logger
-	stop context.CancelFunc // ends the process in good order
+	host   *kernel.Host
+	keeper *keeper
+	log    *slog.Logger
+	stop   context.CancelFunc // ends the process in good order
 
 	groups sync.WaitGroup // all that runs members
 
@@ -142,6 +144,7 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, members: make(map[string]*member), running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
 
 	r.bfd = newBFD(&r.paths, log)
+	r.keeper = newKeeper(socket, log, r.memories)
 	// The host outlives the groups: they need it to resign.
 	hostCtx, stopHost := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHost()
@@ -152,6 +155,7 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 		return r.host.Run(hostCtx)
 	})
 	serving.Go(func() error { return r.serve(ctx, listener) })
+	host.Go(func() error { r.keeper.run(hostCtx); return nil }) // it outlives the groups, too: they sign that they leave
 	<-ctx.Done()
 	r.waitForGroups()
 	r.host.Close()
@@ -236,6 +240,7 @@ func (r *router) configure(wanted routerConfig) error {
 		return errors.New("the router is stopping")
 	}
 	errs := []error{withRights(r.schedule(wanted), "CAP_SYS_NICE for realtime_priority and CAP_IPC_LOCK for lock_memory")}
+	r.keeper.settle(wanted.StateFolder)
 	byName := make(map[string]*vrrp.Config, len(wanted.Routers))
 	for _, c := range wanted.Routers {
 		byName[c.Name] = c

@@ -19,7 +19,10 @@ func fullConfig() *vrrp.Config {
 		Source: netip.MustParseAddr("10.0.0.1"), Peers: []netip.Addr{netip.MustParseAddr("10.0.0.2")},
 		Addresses: []vrrp.Address{{Prefix: netip.MustParsePrefix("192.0.2.10/24"), Interface: "eth1", Label: "eth1:web", Excluded: true}},
 		Announce:  vrrp.Announce{Repeat: 3, Delay: time.Second, Refresh: time.Minute},
-		Track:     []vrrp.Tracker{{Source: "script/nginx", Weight: -30, Reverse: true}},
+		AH:        true,
+		HMAC: &vrrp.HMAC{Mode: vrrp.HMACPermissive, AntiReplay: vrrp.ReplayMonotonic, Window: time.Second, ActiveKey: 7,
+			Keys: []vrrp.HMACKey{{ID: 7, Secret: vrrp.Secret("\xff\x00 no text")}}},
+		Track: []vrrp.Tracker{{Source: "script/nginx", Weight: -30, Reverse: true}},
 	}
 }
 

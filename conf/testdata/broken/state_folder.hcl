@@ -1,0 +1,8 @@
+global {
+  state_folder = "state"
+}
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+}
