@@ -49,6 +49,8 @@ func admitPath(c *Config, source netip.Addr, a Advert) error {
 		return DropUnicast
 	case c.Unicast() && !slices.Contains(c.Peers, a.From):
 		return DropPeer
+	case c.Unicast() && !c.PeerTTL[a.From].admits(a.TTL):
+		return DropPeerTTL
 	case a.Packet.Trailer != nil && c.HMAC == nil:
 		return DropHMAC
 	}
@@ -77,7 +79,7 @@ func admitV2(c *Config, p Packet) error {
 		return DropAuthType
 	case authType == AuthSimple && subtle.ConstantTimeCompare(p.Password[:], password[:]) != 1:
 		return DropPassword
-	case p.Interval != c.AdvertInterval:
+	case p.Interval != c.AdvertInterval && c.Interval == MismatchIgnore:
 		return DropInterval
 	}
 	return nil

@@ -63,6 +63,8 @@ type Config struct {
 	// one last advert first: the winner of a healed partition learns that there was a second master, and announces again.
 	QuietYield bool
 
+	Options // keepalived's additions
+
 	// GlobalFirst lets the first advertised IPv6 address be other than link-local, here and in adverts of others. RFC 9568 section 5.2.9 and
 	// its erratum 8300 forbid both; keepalived sends whatever it is told.
 	GlobalFirst bool
@@ -158,7 +160,7 @@ func (c *Config) Validate() error {
 	if err := c.validateFamily(); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, c.validateEnds(), c.validateTrack(), c.validateHMAC(), c.validateVMAC(), c.validateRA(), c.validateHeld())...)
+	return errors.Join(append(errs, c.validateEnds(), c.validateTrack(), c.validateOptions(), c.validateHMAC(), c.validateVMAC(), c.validateRA(), c.validateHeld())...)
 }
 
 // validateEnds checks where adverts come from and go to.

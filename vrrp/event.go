@@ -33,6 +33,8 @@ type (
 	// Overslept replaces Expired for a master whose timer was served later than the other routers wait before one of them takes
 	// over: the process was stopped or starved, and there may be a new master by now.
 	Overslept struct{}
+	// DelayEnded means that the preempt delay is over.
+	DelayEnded struct{}
 	// SetPriority gives the effective priority, 1 to 255.
 	SetPriority struct{ Priority uint8 }
 	// SetFault says whether something forbids the router to take part: its link is down, its addresses cannot be held, …
@@ -51,6 +53,7 @@ func (Resume) event()      {}
 func (Received) event()    {}
 func (Expired) event()     {}
 func (Overslept) event()   {}
+func (DelayEnded) event()  {}
 func (SetPriority) event() {}
 func (SetFault) event()    {}
 func (Lost) event()        {}
@@ -64,6 +67,8 @@ type (
 	Send struct{ Priority uint8 }
 	// Arm sets the router's only timer to run out after After, in place of what it was set to.
 	Arm struct{ After time.Duration }
+	// ArmDelay makes DelayEnded happen after After. It needs no cancelling: who no longer waits for DelayEnded ignores it.
+	ArmDelay struct{ After time.Duration }
 	// Disarm cancels the timer.
 	Disarm struct{}
 	// Hold makes the virtual addresses present (On) or absent. It takes effect after the actions before it and may take its time.
@@ -76,6 +81,7 @@ type (
 
 func (Send) action()              {}
 func (Arm) action()               {}
+func (ArmDelay) action()          {}
 func (Disarm) action()            {}
 func (Hold) action()              {}
 func (AnnounceAddresses) action() {}

@@ -67,7 +67,7 @@ func HandoverGrace(c *Config) time.Duration {
 // handOver begins to leave: a master says so, and goes on holding the addresses. But it announces them no more, or a repetition that
 // comes after the successor's announcement would draw clients back.
 func handOver(c *Config, st State, ev HandOver) (State, []Action) {
-	st.Listening, st.Handover, st.Quit = false, Offering, ev.Quit
+	st.Listening, st.Rival, st.Handover, st.Quit = false, 0, Offering, ev.Quit
 	return st, []Action{Send{PriorityResign}, Silence{}, Arm{max(ev.Wait, SuccessorWait(c))}}
 }
 
@@ -116,6 +116,7 @@ func turnBack(st State) []Action {
 // letGo returns st in a role without addresses. What it knows of the master is of use to a backup only.
 func letGo(st State, role Role) State {
 	st.Role, st.Listening, st.Resigned, st.Ready, st.Handover, st.Quit = role, false, false, false, Staying, false
+	st.Delay, st.Rival = DelayNone, 0
 	if role != Backup {
 		st.Master, st.MasterPriority = netip.Addr{}, 0
 	}
@@ -191,7 +192,7 @@ func takeOver(c *Config, st State) (State, []Action) {
 	if !MayTakeOver(st) {
 		return st, nil
 	}
-	st.Role, st.Resigned, st.Ready, st.Handover = Master, false, false, Arriving
+	st.Role, st.Resigned, st.Ready, st.Delay, st.Handover = Master, false, false, DelayNone, Arriving
 	return st, []Action{Hold{On: true}, AnnounceAddresses{}, Arm{HandoverGrace(c)}}
 }
 

@@ -54,6 +54,8 @@ type State struct {
 	Ready          bool          // Backup only: ran out of patience, but its sync group is not ready
 	Handover       Handover      // Master only: how far it is with leaving or arriving
 	Quit           bool          // Offering and Succeeded only: it leaves because it stops, not to be backup
+	Delay          Delay         // Backup only: how far it is with the preempt delay
+	Rival          uint8         // Master at 255 only: adverts of another owner that does not yield to us
 	Aside          bool          // after a failover: obeys any master, as long as one is heard; see Resume
 	Priority       uint8         // effective; PriorityOwner makes the router the owner
 	MasterInterval time.Duration // learned from the current master (Active_Adver_Interval)
@@ -94,6 +96,11 @@ func Step(c *Config, st State, ev Event) (State, []Action) {
 		return stepHeldBack(c, st)
 	case Follow:
 		return stepFollow(c, st, ev)
+	case DelayEnded:
+		if st.Delay == DelayRuns {
+			st.Delay = DelayOver
+		}
+		return st, nil
 	case Resume:
 		st.Aside = false
 		return st, nil
@@ -135,6 +142,7 @@ func begin(c *Config, st State) (State, []Action) {
 // announcement, which needs them (RFC 9568 section 8.1.2).
 func becomeMaster(c *Config, st State) (State, []Action) {
 	st.Role, st.Listening, st.Resigned, st.Ready, st.Handover, st.Aside = Master, false, false, false, Staying, false
+	st.Delay, st.Rival = DelayNone, 0
 	st.Master, st.MasterPriority = st.Source, 0
 	st.MasterInterval = c.AdvertInterval // we are the current master; a learned interval is for backups only
 	return st, []Action{Send{st.Priority}, Hold{On: true}, AnnounceAddresses{}, Arm{c.AdvertInterval}}
@@ -169,15 +177,20 @@ func backupReceives(c *Config, st State, ev Received) (State, []Action) {
 		st.Resigned = true
 		return st, []Action{Arm{Skew(c, st)}}
 	case p.Priority >= st.Priority || st.Aside || (c.NoPreempt && st.Priority != PriorityOwner): // T08
+		st.Delay = DelayNone
 		return obey(c, st, ev)
-	default: // T09: the timer runs on
+	}
+	st, do, obeyed := delayed(c, st)
+	if !obeyed { // T09: the timer runs on
 		return st, nil
 	}
+	st, arm := obey(c, st, ev)
+	return st, append(do, arm...)
 }
 
 // obey takes over the sender's interval and waits for its next advert: T08, and the second half of T14.
 func obey(c *Config, st State, ev Received) (State, []Action) {
-	st.Role, st.Listening, st.Resigned, st.Ready = Backup, false, false, false
+	st.Role, st.Listening, st.Resigned, st.Ready, st.Rival = Backup, false, false, false, 0
 	st = learnMaster(c, st, ev)
 	return st, []Action{Arm{DownInterval(c, st)}}
 }
@@ -185,7 +198,7 @@ func obey(c *Config, st State, ev Received) (State, []Action) {
 // learnMaster notes who the master is.
 func learnMaster(c *Config, st State, ev Received) State {
 	st.Master, st.MasterPriority = ev.From, ev.Packet.Priority
-	if c.Version == V3 { // a version 2 master has our interval, or Admit refused it
+	if c.learnsInterval() { // otherwise the master has our interval, or Admit refused it
 		st.MasterInterval = ev.Packet.Interval
 	}
 	return st
@@ -226,9 +239,16 @@ func masterReceives(c *Config, st State, ev Received) (State, []Action) {
 		return st, []Action{Send{st.Priority}, AnnounceAddresses{}, Arm{c.AdvertInterval}}
 	case better(ev, st): // T14
 		return yield(c, st, ev)
-	default: // T15, and the addresses are announced again: whoever sent this may have done so for itself
-		return st, []Action{Send{st.Priority}, AnnounceAddresses{}}
 	}
+	st, gone := givesIn(st, ev)
+	switch {
+	case gone:
+		return yield(c, st, ev)
+	case c.QuietLower:
+		return st, []Action{AnnounceAddresses{}}
+	}
+	// T15, and the addresses are announced again: whoever sent this may have done so for itself
+	return st, []Action{Send{st.Priority}, AnnounceAddresses{}}
 }
 
 // yield is T14: the sender is the better master. The last advert is ours to add, see Config.QuietYield.
@@ -296,5 +316,5 @@ func Skew(c *Config, st State) time.Duration {
 
 // DownInterval is Active_Down_Interval: how long a backup waits for an advert before it takes over.
 func DownInterval(c *Config, st State) time.Duration {
-	return 3*st.MasterInterval + Skew(c, st)
+	return time.Duration(c.downAdverts())*st.MasterInterval + Skew(c, st)
 }

@@ -43,6 +43,8 @@ const (
 	DropAHHeader                    // version 2: the authentication header is not that of VRRP
 	DropAHInvalid                   // version 2: the authentication header was made with another password
 	DropAHReplayed                  // version 2: the sequence is not newer than the sender's last
+	DropPeerTTL                     // unicast: the TTL is not within what the peer is configured with
+	DropOwner                       // owner_ignore_adverts, and we own the addresses
 	numReasons
 )
 
@@ -83,6 +85,8 @@ var reasonText = [Reasons]struct{ label, text string }{
 	DropQueue:         {"queue_full", "receive queue is full"},
 	DropNotRunning:    {"not_running", "virtual router takes no part at the moment"},
 	DropFirstAddress:  {"first_address", "first IPv6 address is not link-local"},
+	DropPeerTTL:       {"peer_ttl", "TTL is not within min_ttl and max_ttl of the peer"},
+	DropOwner:         {"owner", "this router owns the addresses and ignores adverts"},
 }
 
 // String returns the stable metric label, for example "unknown_vrid".

@@ -14,10 +14,6 @@ const (
 	awakeSlack = time.Millisecond
 	// maxLooks bounds how often a takeover is put off for that: a machine that is late every time must take over at last.
 	maxLooks = 3
-	// oversleepIntervals is how many own intervals a master's timer may be served late: at two, three have passed since the last
-	// advert, and from then on a backup may have taken over (RFC 9568 section 6.1).
-	oversleepIntervals = 2
-
 	// replyPause is the least time between two replies of a master to lesser routers (T15): a flood of them is not answered in kind. A
 	// reply that comes too early is sent later, once.
 	replyPause = MinAdvertInterval
@@ -58,6 +54,7 @@ type router struct {
 	replyAt    time.Time // a reply that had to wait
 	announceAt time.Time // an announcement that had to wait
 	retryAt    time.Time // the end of holdFault
+	delayAt    time.Time // the end of the preempt delay
 
 	looks      int       // how often the deadline was put off
 	repliedAt  time.Time // last advert sent
@@ -128,7 +125,7 @@ func (r *router) reconfigure(c *Config) {
 	r.speech.reconfigure(c)
 	r.seal.configure(c)
 	r.guard.configure(c)
-	if c.Version == V2 || r.state.Role != Backup { // nobody taught us another interval
+	if !c.learnsInterval() || r.state.Role != Backup { // nobody taught us another interval
 		r.state.MasterInterval = c.AdvertInterval
 	}
 	r.hasten()
@@ -160,10 +157,19 @@ func (r *router) hasten() {
 // setDeadline says when the timer of the protocol runs out, and what depends on that.
 func (r *router) setDeadline(t time.Time) {
 	r.deadline, r.looks, r.alertAt = t, 0, time.Time{}
-	r.tooLate = t.Add(oversleepIntervals * r.config.AdvertInterval)
+	r.tooLate = t.Add(oversleepAfter(r.config))
 	if alert := t.Add(-serveGrace); r.state.waits() && alert.After(r.now()) {
 		r.alertAt = alert
 	}
+}
+
+// oversleepAfter is how late a master's timer may be served: at two intervals of three, those have passed since the last advert, and
+// from then on a backup may have taken over (RFC 9568 section 6.1). Where backups wait for one interval only, half of that.
+func oversleepAfter(c *Config) time.Duration {
+	if n := c.downAdverts(); n > 1 {
+		return time.Duration(n-1) * c.AdvertInterval
+	}
+	return c.AdvertInterval / 2
 }
 
 // standing is what the router brings along when its group is judged.
@@ -242,6 +248,9 @@ func (r *router) admit(a Advert) error {
 	if err := r.authenticate(a); err != nil {
 		return err
 	}
+	if r.config.OwnerIgnores && r.state.Priority == PriorityOwner && r.state.advertises() {
+		return DropOwner
+	}
 	if !running { // but what was recorded now is worth nothing later
 		return DropNotRunning
 	}
@@ -293,6 +302,10 @@ func (r *router) catchUp() bool {
 	if over(r.announceAt, now) {
 		r.announceProvoked(now)
 	}
+	if over(r.delayAt, now) {
+		r.delayAt = time.Time{}
+		r.step(DelayEnded{}, time.Time{})
+	}
 	if over(r.retryAt, now) {
 		r.retryAt, r.holdFault = time.Time{}, ""
 		return true
@@ -306,7 +319,7 @@ func over(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 // next returns the next deadline, or none.
 func (r *router) next() time.Time {
 	var next time.Time
-	for _, t := range [...]time.Time{r.deadline, r.alertAt, r.replyAt, r.announceAt, r.retryAt} {
+	for _, t := range [...]time.Time{r.deadline, r.alertAt, r.replyAt, r.announceAt, r.retryAt, r.delayAt} {
 		next = earlier(next, t)
 	}
 	return next
@@ -349,6 +362,8 @@ func (r *router) perform(a Action, o occasion) {
 		r.sendWhenDue(a.Priority, o, now)
 	case Arm:
 		r.setDeadline(r.anchor(o, now).Add(a.After))
+	case ArmDelay:
+		r.delayAt = now.Add(a.After)
 	case Disarm:
 		r.deadline, r.alertAt = time.Time{}, time.Time{}
 	case Hold:

@@ -33,6 +33,10 @@ func walkConfigs() map[string]*Config {
 		"version 3, no source yet":   machineConfig(func(c *Config) { c.Source = netip.Addr{} }),
 		"version 3, IPv6":            machineConfig(func(c *Config) { overIPv6(c); c.Source = addr6(10) }),
 		"version 2":                  machineConfig(version2),
+		"version 3, preempt delay":   machineConfig(func(c *Config) { c.PreemptDelay = 5 * time.Second }),
+		"version 3, quiet to lesser": machineConfig(func(c *Config) { c.QuietLower = true }),
+		"version 3, one advert":      machineConfig(func(c *Config) { c.DownAdverts = 1 }),
+		"version 2, alive":           machineConfig(func(c *Config) { version2(c); c.Interval = MismatchAlive }),
 		"version 2, no preempt":      machineConfig(func(c *Config) { version2(c); noPreempt(c) }),
 		"version 2, owner":           machineConfig(func(c *Config) { version2(c); owner(c) }),
 	}
@@ -42,7 +46,7 @@ func walkConfigs() map[string]*Config {
 func alphabet(c *Config, n node) []Event {
 	around := neighbours(c)
 	evs := []Event{Start{}, Stop{}, SetFault{true}, SetFault{false}, SetSource{around[1]}, SetSource{around[2]},
-		HandOver{}, HandOver{Quit: true}, TakeOver{}, Resume{}}
+		HandOver{}, HandOver{Quit: true}, TakeOver{}, Resume{}, DelayEnded{}}
 	if c.Priority != PriorityOwner { // tracking never lowers the owner
 		evs = append(evs, SetPriority{1}, SetPriority{199}, SetPriority{200}, SetPriority{254})
 	}
@@ -53,7 +57,7 @@ func alphabet(c *Config, n node) []Event {
 		}
 	}
 	intervals := []time.Duration{c.AdvertInterval, 3 * time.Second}
-	if c.Version == V2 {
+	if !c.learnsInterval() {
 		intervals = intervals[:1]
 	}
 	for _, from := range around {
@@ -254,6 +258,29 @@ var walkRules = map[string]func(c *Config, e edge) string{
 		}
 		return ""
 	},
+	"a lesser master is obeyed while the preempt delay runs, and not before or after": func(c *Config, e edge) string {
+		r, received := e.ev.(Received)
+		before := e.before.st
+		if before.Role != Backup || !received || c.PreemptDelay == 0 || before.Aside {
+			return ""
+		}
+		if p := r.Packet.Priority; p == PriorityResign || p >= before.Priority || before.Priority == PriorityOwner {
+			return ""
+		}
+		obeyed, begins := false, false
+		for _, a := range e.do {
+			switch a.(type) {
+			case Arm:
+				obeyed = true
+			case ArmDelay:
+				begins = true
+			}
+		}
+		if obeyed != (before.Delay != DelayOver) || begins != (before.Delay == DelayNone) {
+			return fmt.Sprintf("obeyed %v, the delay begins %v", obeyed, begins)
+		}
+		return ""
+	},
 	"an announcement follows the hold": func(_ *Config, e edge) string {
 		held := e.before.held
 		for _, a := range e.do {
@@ -292,6 +319,9 @@ var walkRules = map[string]func(c *Config, e edge) string{
 		if p > before.Priority || p == before.Priority && r.From.Compare(before.Source) > 0 {
 			return ""
 		}
+		if before.Rival == rivalOwners-1 && p == PriorityOwner {
+			return "" // the other owner does not know T14
+		}
 		return "it left"
 	},
 	"a master that yields says one word more, and none when configured so": func(c *Config, e edge) string {
@@ -315,6 +345,10 @@ var walkRules = map[string]func(c *Config, e edge) string{
 			return "master " + st.Master.String()
 		case st.Handover != Staying && (st.Role != Master || st.Listening):
 			return st.Handover.String()
+		case st.Delay != DelayNone && st.Role != Backup:
+			return "delay"
+		case st.Rival != 0 && !(st.advertises() || st.Listening):
+			return "rival"
 		case st.Quit && st.Handover != Offering && st.Handover != Succeeded:
 			return "quit"
 		case (st.MasterPriority != 0) && !st.Master.IsValid():
@@ -327,7 +361,7 @@ var walkRules = map[string]func(c *Config, e edge) string{
 		return ""
 	},
 	"an interval is learned from a better master in version 3 only, and forgotten as master": func(c *Config, e edge) string {
-		own := c.Version == V2 || e.after.st.advertises()
+		own := !c.learnsInterval() || e.after.st.advertises()
 		if got := e.after.st.MasterInterval; own && got != c.AdvertInterval {
 			return fmt.Sprintf("interval %s", got)
 		}
@@ -389,7 +423,7 @@ func TestOfTwoMastersOneYields(t *testing.T) {
 func masterPairs(c *Config) map[[2]State]bool {
 	masters := map[State]bool{}
 	walk(c, func(e edge) {
-		if st := e.after.st; st.advertises() && st.Source.IsValid() {
+		if st := e.after.st; st.advertises() && st.Rival == 0 && st.Source.IsValid() {
 			masters[st] = true
 		}
 	})

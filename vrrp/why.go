@@ -94,6 +94,8 @@ func whyYielded(before State, ev Received) string {
 	switch {
 	case before.Listening:
 		return fmt.Sprintf("%s took over while this process was held up (its priority %d, ours %d)", ev.From, theirs, ours)
+	case theirs == ours && !before.Source.Less(ev.From):
+		return fmt.Sprintf("%s has priority 255, too, and does not yield to our higher address", ev.From)
 	case theirs == ours:
 		return fmt.Sprintf("%s advertises our priority %d from a higher address than our %s", ev.From, ours, before.Source)
 	}

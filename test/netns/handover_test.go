@@ -147,7 +147,7 @@ func TestFailoverThatFindsNobodySaysSo(t *testing.T) {
 			t.Errorf("govrrpd failover: %v: %s", err, out)
 		}
 	})
-	if out, err := a.Command("failover", "nosuch"); err == nil || !strings.Contains(out, "no vrrp_instance of this name") {
+	if out, err := a.Command("failover", "nosuch"); err == nil || !strings.Contains(out, "no vrrp_instance and no vrrp_sync_group of this name") {
 		t.Errorf("govrrpd failover nosuch: %v: %s", err, out)
 	}
 	if out, err := a.Command("takeover", netns.InstanceName); err != nil {
