@@ -123,7 +123,7 @@ func (s *source) blocks(name string) hclsyntax.Blocks {
 func rawBlocks() map[string]any {
 	return map[string]any{
 		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{},
-		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "garp": rawAnnounce{}, "vmac": rawVMAC{},
+		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "peer": rawPeer{}, "garp": rawAnnounce{}, "vmac": rawVMAC{},
 		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{},
 		"check": rawCheck{}, "bfd_instance": rawBFD{},
 		"interface": rawInterface{}, "track": rawTrack{}, trackerBlock: rawTracker{},
@@ -254,7 +254,7 @@ func translations() map[string]string {
 // later are the keywords that users know from the project's plan and this version does not have.
 func later() map[string]bool {
 	out := map[string]bool{}
-	for _, name := range strings.Fields("preempt_delay notify " +
+	for _, name := range strings.Fields("notify " +
 		"sync_daemon http addresses fwmark quorum locals") {
 		out[name] = true
 	}

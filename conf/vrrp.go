@@ -43,6 +43,14 @@ type rawRouter struct {
 	VMAC       *rawVMAC           `hcl:"vmac,block"`
 	Track      *rawTrack          `hcl:"track,block"`
 	RA         *rawAdvertisement  `hcl:"router_advertisement,block"`
+
+	PreemptDelay *hcl.Attribute `hcl:"preempt_delay,optional"`
+	DownAdverts  *hcl.Attribute `hcl:"down_timer_adverts,optional"`
+	LowerAdvert  *hcl.Attribute `hcl:"lower_priority_advert,optional"`
+	OwnerIgnores *hcl.Attribute `hcl:"owner_ignore_adverts,optional"`
+	Mismatch     *hcl.Attribute `hcl:"interval_mismatch,optional"`
+	TrackSource  *hcl.Attribute `hcl:"track_source,optional"`
+	Strict       *hcl.Attribute `hcl:"strict,optional"`
 }
 
 // rawUnicast is the unicast block.
@@ -50,6 +58,8 @@ type rawUnicast struct {
 	Place  hcl.Range      `hcl:",def_range"`
 	Source *hcl.Attribute `hcl:"source,optional"`
 	Peers  *hcl.Attribute `hcl:"peers,optional"`
+	TTL    *hcl.Attribute `hcl:"ttl,optional"`
+	Peer   []rawPeer      `hcl:"peer,block"`
 }
 
 // rawAuthentication is the authentication block.
@@ -112,6 +122,8 @@ func (d *decoder) router(raw *rawRouter) *router {
 	d.routerAuth(r)
 	d.routerHMAC(r)
 	d.routerAnnounce(r)
+	d.routerOptions(r)
+	d.strictAnnounce(r)
 	d.routerVMAC(r)
 	d.routerAccept(r)
 	d.routerTrack(r)
@@ -237,6 +249,10 @@ func (d *decoder) routerPath(r *router) {
 }
 
 func (d *decoder) peers(r *router, u *rawUnicast) {
+	d.peerBlocks(r, u)
+	if len(u.Peer) > 0 && u.Peers == nil {
+		return
+	}
 	if !d.required(u.Peers, u.Place, "unicast in "+r.name, "peers", `["10.0.0.2"], the addresses of all other routers`) {
 		return
 	}
@@ -249,20 +265,25 @@ func (d *decoder) peers(r *router, u *rawUnicast) {
 		if !ok || !d.parseEither("peer", e.text, e.at, "10.0.0.2", &peer) {
 			continue
 		}
-		switch {
-		case len(r.Addresses) > 0 && vrrp.FamilyOf(peer) != r.Family():
-			d.problem(e.at, fmt.Sprintf("peer %s is %s, the virtual addresses are %s", peer, vrrp.FamilyOf(peer), r.Family()),
-				fmt.Sprintf("write the %s address of that router", r.Family()))
-			continue
-		case slices.Contains(r.Peers, peer):
-			d.problem(e.at, fmt.Sprintf("peer %s is named twice", peer), "remove one")
-		case peer == r.Source:
-			d.problem(e.at, fmt.Sprintf("peer %s is this router's own source", peer), "name the other routers only")
-		case slices.ContainsFunc(r.Addresses, func(a vrrp.Address) bool { return a.Prefix.Addr() == peer }):
-			d.problem(e.at, fmt.Sprintf("peer %s is one of the virtual addresses, which moves", peer), "name the address that the other router always has")
-		}
-		r.Peers = append(r.Peers, peer)
+		d.addPeer(r, peer, e.at)
 	}
+}
+
+// addPeer adds a peer that is written at a place, unless it cannot be one.
+func (d *decoder) addPeer(r *router, peer netip.Addr, at hcl.Range) {
+	switch {
+	case len(r.Addresses) > 0 && vrrp.FamilyOf(peer) != r.Family():
+		d.problem(at, fmt.Sprintf("peer %s is %s, the virtual addresses are %s", peer, vrrp.FamilyOf(peer), r.Family()),
+			fmt.Sprintf("write the %s address of that router", r.Family()))
+		return
+	case slices.Contains(r.Peers, peer):
+		d.problem(at, fmt.Sprintf("peer %s is named twice", peer), "remove one")
+	case peer == r.Source:
+		d.problem(at, fmt.Sprintf("peer %s is this router's own source", peer), "name the other routers only")
+	case slices.ContainsFunc(r.Addresses, func(a vrrp.Address) bool { return a.Prefix.Addr() == peer }):
+		d.problem(at, fmt.Sprintf("peer %s is one of the virtual addresses, which moves", peer), "name the address that the other router always has")
+	}
+	r.Peers = append(r.Peers, peer)
 }
 
 // known reports whether the value of an attribute does not come from a mistake elsewhere.

@@ -30,6 +30,8 @@ type Options struct {
 	OwnerIgnores bool
 	// Interval says what becomes of version 2 adverts that name another interval.
 	Interval Mismatch
+	// TrackSource makes it a fault when Source is no address of this host; with unicast peers it always is.
+	TrackSource bool
 	// TTL is that of unicast adverts, 1 to 255; 0 means 255. Multicast always has 255.
 	TTL uint8
 	// PeerTTL bounds the TTL of adverts of unicast peers.

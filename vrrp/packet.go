@@ -44,6 +44,7 @@ type Packet struct {
 
 	AH      *AH    // sent, V2 only: what makes the authentication header; nil for none
 	Trailer []byte // the HMAC trailer; nil for none
+	TTL     uint8  // sent: of unicast adverts; 0 means 255
 	Message []byte // parsed, with a trailer only: the message before it as it came, which the trailer signs
 }
 
@@ -56,12 +57,21 @@ func NewPacket(c *Config, priority uint8) Packet {
 		Interval:  c.AdvertInterval,
 		Addresses: c.Advertised(),
 		Form:      c.Checksum,
+		TTL:       c.TTL,
 	}
 	if c.Version == V2 {
 		p.Form = FormMessage
 		p.AuthType, p.Password = c.authentication()
 	}
 	return p
+}
+
+// HopLimit is the TTL that p is sent to dst with.
+func (p Packet) HopLimit(dst netip.Addr) uint8 {
+	if dst.IsMulticast() || p.TTL == 0 {
+		return TTL
+	}
+	return p.TTL
 }
 
 // authentication returns the type and the zero-filled data that version 2 adverts of c carry.

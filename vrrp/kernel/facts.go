@@ -183,7 +183,7 @@ func (f *facts) judge(c *vrrp.Config) verdict {
 	switch {
 	case !c.Source.IsValid() && !v.primary.IsValid():
 		v.source = "source: " + c.Interface + " has no IPv4 address of its own"
-	case c.Source.IsValid() && c.Unicast() && !f.table.local(c.Source, f.virtual):
+	case c.Source.IsValid() && (c.Unicast() || c.TrackSource) && !f.table.local(c.Source, f.virtual):
 		v.source = "source: " + c.Source.String() + " is not an address of this host"
 	}
 	return v

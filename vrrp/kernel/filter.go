@@ -87,7 +87,7 @@ func appendAdvert(b []byte, src, dst netip.Addr, id uint16, p vrrp.Packet) []byt
 	src4, dst4 := src.As4(), dst.As4()
 	b = append(b, 0x45, tosControl, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, id)
-	b = append(b, 0, 0, vrrp.TTL, protocolOf(p), 0, 0)
+	b = append(b, 0, 0, p.HopLimit(dst), protocolOf(p), 0, 0)
 	b = append(b, src4[:]...)
 	b = append(b, dst4[:]...)
 	if p.AH != nil {

@@ -79,6 +79,7 @@ type port struct {
 	index    int // of the interface that conn is bound to; 0 for none
 	id       uint16
 	buf      []byte
+	hops     uint8        // IPv6: hop limit of unicast that conn was told; 0 for none
 	path     path         // IPv6: of the last advert
 	sources  []netip.Addr // unicast destinations that the filter passes
 	overflow uint64       // of sockets before conn
@@ -124,7 +125,7 @@ func (p *port) reopen(index int) (conn, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.conn, p.raw, p.index = conn, raw, index
+	p.conn, p.raw, p.index, p.hops = conn, raw, index, 0
 	return conn, nil
 }
 

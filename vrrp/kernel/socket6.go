@@ -118,7 +118,14 @@ func (p *port) write6(src, dst netip.Addr, packet vrrp.Packet) error {
 	p.path.set(src, dst, p.index)
 	p.buf = packet.Append(p.buf[:0], src, dst)
 	var sendErr error
+	hops := packet.HopLimit(dst)
 	err := p.raw.Control(func(fd uintptr) {
+		if hops != p.hops && !dst.IsMulticast() {
+			if sendErr = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, int(hops)); sendErr != nil {
+				return
+			}
+			p.hops = hops
+		}
 		_, sendErr = unix.SendmsgN(int(fd), p.buf, p.path.control, &p.path.to, unix.MSG_DONTWAIT)
 	})
 	return errors.Join(err, os.NewSyscallError("sendmsg", sendErr))

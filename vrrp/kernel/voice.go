@@ -73,7 +73,7 @@ func (v *voice) appendPacket(b []byte, src, dst netip.Addr, p vrrp.Packet) []byt
 		return b
 	}
 	src16, dst16 := src.WithZone("").As16(), dst.As16()
-	b = append(b, 0x60|tosControl>>4, tosControl<<4&0xff, 0, 0, 0, 0, vrrp.Protocol, vrrp.TTL)
+	b = append(b, 0x60|tosControl>>4, tosControl<<4&0xff, 0, 0, 0, 0, vrrp.Protocol, p.HopLimit(dst))
 	b = append(append(b, src16[:]...), dst16[:]...)
 	b = p.Append(b, src, dst)
 	binary.BigEndian.PutUint16(b[start+4:], uint16(len(b)-start-ipv6HeaderLen))
