@@ -58,12 +58,15 @@ func (f Family) addressLen() int {
 	return 4
 }
 
-// maxAdvertised returns how many addresses an advert may name.
-func (f Family) maxAdvertised() int {
-	if f == IPv6 {
-		return MaxAddresses6
+// maxAdvertised returns how many addresses an advert of c may name: the trailer of signed ones takes the place of some.
+func (c *Config) maxAdvertised() int {
+	switch {
+	case c.Family() != IPv6:
+		return MaxAddresses
+	case c.HMAC != nil:
+		return (1500 - ipv6HeaderLen - headerLen - hmacLen) / 16
 	}
-	return MaxAddresses
+	return MaxAddresses6
 }
 
 // Family returns the family of the router: that of its first advertised address, or when it advertises none that of its source. It is IPv4
@@ -75,6 +78,19 @@ func (c *Config) Family() Family {
 		}
 	}
 	return max(FamilyOf(c.Source), IPv4)
+}
+
+// PacketLen returns how many bytes the IP packet of an advert of c has, without IPv4 options and the authentication header.
+func (c *Config) PacketLen() int {
+	f := c.Family()
+	n := ipv4HeaderLen
+	if f == IPv6 {
+		n = ipv6HeaderLen
+	}
+	if c.HMAC != nil {
+		n += hmacLen
+	}
+	return n + messageLen(c.Version, f, len(c.Advertised()))
 }
 
 // pseudoSum6 is the sum of the IPv6 pseudo-header of RFC 8200 section 8.1: source, destination, 32 bits of length, and the next header.
@@ -117,8 +133,8 @@ func (c *Config) validateFamily() error {
 			bad("virtual address %s is not %s: in an %s router it must have advertised = false", a, f, f)
 		}
 	}
-	if n := len(advertised); n > f.maxAdvertised() {
-		bad("%d advertised virtual addresses, an advert holds %d: give the rest advertised = false", n, f.maxAdvertised())
+	if n := len(advertised); n > c.maxAdvertised() {
+		bad("%d advertised virtual addresses, an advert holds %d: give the rest advertised = false", n, c.maxAdvertised())
 	}
 	if f != IPv6 {
 		return errors.Join(errs...)

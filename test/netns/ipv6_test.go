@@ -140,6 +140,10 @@ func TestNeighbourAdvertisementsSayWhoRoutes(t *testing.T) { // R-6.4.1-03, R-6.
 		port   *netns.Port
 		router bool
 	}{{m.a, m.portA, true}, {m.b, m.portB, false}} {
+		m.WaitFor(startup, "the solicited-node groups", func() bool {
+			out, err := holder.node.Run("ip", "-6", "maddress", "show", "dev", "eth0")
+			return err == nil && strings.Contains(out, "ff02::1:ff00:100")
+		})
 		for _, vip := range []netip.Addr{vip6Local, vip6} {
 			m.WaitFor(startup, "an announcement of "+vip.String(), func() bool { return len(m.announcements(holder.port, vip)) > 0 })
 			for _, nd := range m.announcements(holder.port, vip) {

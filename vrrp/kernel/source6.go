@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -44,6 +45,9 @@ func unusable(flags uint32) string {
 // judge6 returns the source of c's adverts that the interface offers, and what is wrong with the one to be used.
 func (t *table) judge6(c *vrrp.Config, virtual map[netip.Addr]bool) (primary netip.Addr, fault string) {
 	l, _ := t.byName(c.Interface)
+	if n := c.PacketLen(); l.mtu > 0 && n > l.mtu {
+		return netip.Addr{}, fmt.Sprintf("mtu: an advert has %d bytes, %s takes %d, and adverts are not fragmented: advertise fewer addresses", n, c.Interface, l.mtu)
+	}
 	found, flags := t.source6(l.index, virtual, c.FromLinkLocal())
 	why := unusable(flags)
 	if why == "" {
