@@ -23,14 +23,8 @@ func (g *Group) Status() GroupStatus { return *g.summary.status.Load() }
 // publish makes the present state visible, when it changed.
 func (g *Group) publish() {
 	next := GroupStatus{Name: g.name, Role: g.role()}
-	ready := 0
-	for _, m := range g.members {
-		if m.router.state.Ready {
-			ready++
-		}
-	}
 	old := g.summary.status.Load()
-	if old != nil && old.Role == next.Role && len(old.Ready) == ready {
+	if old != nil && old.Role == next.Role && g.ready(old.Ready) {
 		return
 	}
 	for _, m := range g.members {
@@ -43,6 +37,20 @@ func (g *Group) publish() {
 		}
 	}
 	g.summary.status.Store(&next)
+}
+
+// ready reports whether the members of these names, in the order of the group, are all that are held back.
+func (g *Group) ready(names []string) bool {
+	for _, m := range g.members {
+		if !m.router.state.Ready {
+			continue
+		}
+		if len(names) == 0 || names[0] != m.router.config.Name {
+			return false
+		}
+		names = names[1:]
+	}
+	return len(names) == 0
 }
 
 // role is that of all members; what differs from another is on its way through backup.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"sync"
@@ -18,8 +19,9 @@ type member struct {
 
 // A runningGroup is a sync group, or a lone router, whose goroutine runs.
 type runningGroup struct {
-	group *vrrp.Group
+	name  string   // of the sync group; empty for a lone router
 	names []string // of its members
+	group *vrrp.Group
 	lone  bool
 	done  chan struct{}
 }
@@ -73,34 +75,37 @@ func (r *router) regroup(wanted []vrrp.SyncGroup) {
 	}
 }
 
-// partition returns the groups of the existing members by key. Those of no sync group, or of one that has no other member yet, are lone.
+// partition returns the groups that the existing members are to form, by key, without their goroutines.
 func (r *router) partition(wanted []vrrp.SyncGroup) map[string]*runningGroup {
 	out := make(map[string]*runningGroup, len(r.members))
 	synced := make(map[string]bool)
 	for _, w := range wanted {
-		g := &runningGroup{}
-		var members []*vrrp.Member
+		g := &runningGroup{name: w.Name}
 		for _, name := range w.Members {
-			if m, ok := r.members[name]; ok && !synced[name] {
+			if _, ok := r.members[name]; ok && !synced[name] {
 				synced[name] = true
-				g.names, members = append(g.names, name), append(members, m.Member)
+				g.names = append(g.names, name)
 			}
 		}
-		if len(members) > 0 {
-			g.group = vrrp.NewGroup(w.Name, members...)
+		if len(g.names) > 0 {
 			out["vrrp_sync_group "+w.Name] = g
 		}
 	}
-	for name, m := range r.members {
+	for name := range r.members {
 		if !synced[name] {
-			out["vrrp_instance "+name] = &runningGroup{group: vrrp.NewGroup("", m.Member), names: []string{name}, lone: true}
+			out["vrrp_instance "+name] = &runningGroup{names: []string{name}, lone: true}
 		}
 	}
 	return out
 }
 
-// start gives a group its goroutine.
+// start gives a group its goroutine. No other group runs its members any more.
 func (r *router) start(key string, g *runningGroup) {
+	var members []*vrrp.Member
+	for _, name := range g.names {
+		members = append(members, r.members[name].Member)
+	}
+	g.group = vrrp.NewGroup(g.name, members...)
 	g.done = make(chan struct{})
 	r.running[key] = g
 	r.groups.Go(func() {
@@ -114,6 +119,28 @@ func (r *router) run(ctx context.Context, g *vrrp.Group, name string) {
 		r.log.Error("virtual router ended", "router", name, "error", err)
 	}
 }
+
+// complete tells the members of each sync group whether one is missing because it could not be made: without it the group must not be
+// master.
+func (r *router) complete(wanted []vrrp.SyncGroup) {
+	faults := make(map[string]string)
+	for _, w := range wanted {
+		for _, name := range w.Members {
+			if _, ok := r.members[name]; ok {
+				continue
+			}
+			for _, other := range w.Members {
+				faults[other] = fmt.Sprintf("sync group %s: %s could not be made, see the log", w.Name, name)
+			}
+		}
+	}
+	for name, m := range r.members {
+		m.Track(syncSource, vrrp.Verdict{Fault: faults[name]})
+	}
+}
+
+// syncSource is the source of the fault that complete finds.
+const syncSource = "sync_group"
 
 // apply makes a member of c, for regroup to start, or gives an existing one its new configuration.
 func (r *router) apply(c *vrrp.Config) error {

@@ -257,6 +257,7 @@ func (r *router) configure(wanted routerConfig) error {
 		errs = append(errs, err)
 	}
 	r.paths.Configure(r.members, wanted.BFD)
+	r.complete(wanted.Groups)
 	r.regroup(wanted.Groups)
 	if _, err := r.host.Sweep(); err != nil { // what a dead predecessor held and nobody wants any more
 		errs = append(errs, err)
