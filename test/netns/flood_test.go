@@ -1,0 +1,168 @@
+//go:build netns
+
+package netns_test
+
+import (
+	"encoding/json"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/govrrpd/govrrpd/test/netns"
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+const (
+	floodRate = 100_000 // forged adverts a second
+	floodTime = 5 * time.Second
+	// floodShare is the part of a core that the flood may cost a router.
+	floodShare = 0.5
+	// nearlyAll is the part of the flood that must be counted: what is sent before the first reading and after the last is not.
+	nearlyAll = 0.99
+)
+
+// intruder is nobody whom the pair knows.
+var intruder = netip.MustParseAddr("192.0.2.66")
+
+// A forgery is an advert that would take the office from both, but for one fault.
+type forgery struct {
+	reason string // label under which it is to be counted
+	make   func(f *netns.Forger) []byte
+}
+
+// advert returns a message of the intruder with the highest priority and a right checksum, after a change.
+func advert(v vrrp.Version, change func(*vrrp.Packet)) []byte {
+	p := vrrp.Packet{Version: v, VRID: 51, Priority: 254, Interval: time.Second, Addresses: []netip.Addr{virtual}}
+	if v == vrrp.V3 {
+		p.Interval = 100 * time.Millisecond
+	}
+	if change != nil {
+		change(&p)
+	}
+	return p.Marshal(intruder, vrrp.Group4)
+}
+
+func damaged(b []byte) []byte { b[6]++; return b } // the checksum
+
+func forgeriesV2() []forgery {
+	right := func(p *vrrp.Packet) { p.AuthType = vrrp.AuthSimple; copy(p.Password[:], "s3cret") }
+	wrong := func(p *vrrp.Packet) { p.AuthType = vrrp.AuthSimple; copy(p.Password[:], "guessed") }
+	return []forgery{
+		{"checksum", func(f *netns.Forger) []byte { return f.Frame(intruder, 255, damaged(advert(vrrp.V2, right))) }},
+		{"ttl", func(f *netns.Forger) []byte { return f.Frame(intruder, 254, advert(vrrp.V2, right)) }},
+		{"length", func(f *netns.Forger) []byte {
+			return f.Frame(intruder, 255, append(advert(vrrp.V2, right), make([]byte, 32)...))
+		}},
+		{"password", func(f *netns.Forger) []byte { return f.Frame(intruder, 255, advert(vrrp.V2, wrong)) }},
+		{"auth_type", func(f *netns.Forger) []byte { return f.Frame(intruder, 255, advert(vrrp.V2, nil)) }},
+	}
+}
+
+func TestFloodOfForgedAdvertsChangesNothing(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		instance  netns.Instance
+		forgeries []forgery
+	}{
+		{"version 2 with a password", netns.Instance{Version: 2, Interval: time.Second, Password: "s3cret"}, forgeriesV2()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.instance.Address = netip.PrefixFrom(virtual, 24)
+			f := newFlood(t, c.instance)
+			before := f.look()
+			var frames [][]byte
+			for _, one := range c.forgeries {
+				frames = append(frames, one.make(f.forger))
+			}
+			begun := time.Now()
+			sent, err := f.forger.Flood(frames, floodRate, floodTime)
+			if err != nil {
+				t.Fatal(err)
+			}
+			span := time.Since(begun)
+			after := f.look()
+			for i, node := range []string{"master", "backup"} {
+				if after[i].transitions != before[i].transitions {
+					t.Errorf("the %s changed its role", node)
+				}
+				share := float64(after[i].cpu-before[i].cpu) / float64(span)
+				t.Logf("%s: %.2f of a core for %.0f adverts a second", node, share, float64(len(frames)*sent[0])/span.Seconds())
+				if share > floodShare {
+					t.Errorf("the flood cost the %s %.2f of a core, want at most %.1f", node, share, floodShare)
+				}
+				for j, one := range c.forgeries {
+					got := after[i].dropped[one.reason] - before[i].dropped[one.reason]
+					if float64(got) < nearlyAll*float64(sent[j]) {
+						t.Errorf("%s counted %d for %s, want nearly all of %d: %v", node, got, one.reason, sent[j], after[i].dropped)
+					}
+				}
+			}
+			if gap, at := netns.LongestGap(f.capture.AdvertsFrom(f.portA, begun)); gap > 3*c.instance.Interval {
+				t.Errorf("no advert of the master for %s until %s", gap, clock(at))
+			}
+		})
+	}
+}
+
+// A flood is a pair of directors with an intruder on their segment.
+type flood struct {
+	pair
+	t       *testing.T
+	capture *netns.Capture
+	forger  *netns.Forger
+	nodes   []*netns.Director // master, backup
+}
+
+func newFlood(t *testing.T, v netns.Instance) flood {
+	f := flood{pair: newPair(t), t: t}
+	f.capture = f.Capture(f.portA, f.portB)
+	for i, n := range []*netns.Node{f.a, f.b} {
+		v.Priority = 200 - 100*i
+		f.nodes = append(f.nodes, n.Govrrpd(v.HCL()))
+		f.WaitFor(limit, "the role of "+n.Name, func() bool { return f.nodes[i].Role(netns.InstanceName) == []string{"master", "backup"}[i] })
+	}
+	stranger := f.Node("stranger")
+	f.lan.Attach(stranger, "eth0", intruder.String()+"/24")
+	f.forger = stranger.Forger("eth0")
+	return f
+}
+
+// A look is what one node says at one moment.
+type look struct {
+	transitions uint64
+	dropped     map[string]uint64 // by the router and by its interface
+	cpu         time.Duration     // of the router process
+}
+
+func (f flood) look() []look {
+	var out []look
+	for _, d := range f.nodes {
+		text, err := d.Command("status", "-o", "json")
+		var s struct {
+			VRRP   []vrrp.Status
+			Kernel struct {
+				Interfaces []struct {
+					Dropped   map[string]uint64
+					Overflows uint64
+				}
+			}
+		}
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &s)
+		}
+		pid, perr := d.RouterPID()
+		cpu, cerr := netns.CPUTime(pid)
+		if err != nil || perr != nil || cerr != nil || len(s.VRRP) != 1 {
+			f.t.Fatalf("status: %v, %v, %v: %s", err, perr, cerr, text)
+		}
+		l := look{transitions: s.VRRP[0].Transitions, dropped: s.VRRP[0].Dropped, cpu: cpu}
+		for _, i := range s.Kernel.Interfaces {
+			l.dropped["overflow"] += i.Overflows
+			for reason, n := range i.Dropped {
+				l.dropped[reason] += n
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
