@@ -34,6 +34,13 @@ func (f *facts) configure(c *Config) {
 	f.config, f.fresh = c, true
 }
 
+// current returns the newest configuration.
+func (f *facts) current() *Config {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.config
+}
+
 func (f *facts) setSource(a netip.Addr) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

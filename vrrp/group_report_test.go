@@ -134,8 +134,9 @@ func TestRefusedAdvertsAreCountedAndLoggedOnceAMinute(t *testing.T) {
 }
 
 func TestFullQueueDropsAndCounts(t *testing.T) {
-	g := NewMember(groupConfig("a", 100, nil), &port{m: &machine{}}, slog.New(slog.DiscardHandler), nil) // nobody runs it
-	a := Advert{From: higher, To: Group4, TTL: TTL}
+	c := groupConfig("a", 100, nil)
+	g := NewMember(c, &port{m: &machine{}}, slog.New(slog.DiscardHandler), nil) // nobody runs it
+	a := Advert{From: higher, To: Group4, TTL: TTL, Packet: NewPacket(c, 100)}
 	for i := range inboxSize {
 		if !g.Receive(a) {
 			t.Fatalf("advert %d was refused, want room for %d", i, inboxSize)
@@ -358,5 +359,31 @@ func TestComplaintThatStaysTrueIsRepeatedLessAndLess(t *testing.T) {
 	c.admit("priority", start.Add(12*time.Hour)) // nothing was withheld before: it is news again
 	if _, ok := c.admit("priority", start.Add(12*time.Hour+complaintPause)); !ok {
 		t.Error("news after a quiet time is not repeated after a minute")
+	}
+}
+
+// A flood of adverts that are refused at once leaves room for those of the master, and each is counted for what it is.
+func TestCrowdOfForgedAdvertsLeavesRoom(t *testing.T) {
+	c := groupConfig("a", 100, nil)
+	g := NewMember(c, &port{m: &machine{}}, slog.New(slog.DiscardHandler), nil) // nobody runs it
+	right := Advert{From: higher, To: Group4, TTL: TTL, Packet: NewPacket(c, 100)}
+	forwarded, other := right, right
+	forwarded.TTL = TTL - 1
+	other.Packet.Version = V2
+	for range inboxSize {
+		g.Receive(forwarded)
+		g.Receive(other)
+	}
+	if n := len(g.inbox); n != crowded {
+		t.Errorf("%d forged adverts are queued, want %d", n, crowded)
+	}
+	for i := range inboxSize - crowded {
+		if !g.Receive(right) {
+			t.Fatalf("right advert %d found no room", i)
+		}
+	}
+	drops := g.Status().Dropped
+	if got, want := drops[DropTTL.String()]+drops[DropVersion.String()], uint64(2*inboxSize-crowded); got != want {
+		t.Errorf("%d counted, want %d", got, want)
 	}
 }

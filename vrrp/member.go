@@ -18,6 +18,7 @@ type Member struct {
 	follow *followUp
 	facts  facts
 	inbox  chan Advert // capacity inboxSize
+	screen screen
 	driver atomic.Pointer[Group]
 
 	// owned by the goroutine that runs the group:
@@ -34,7 +35,7 @@ func NewMember(c *Config, h Host, log *slog.Logger, notify func(Transition)) *Me
 
 // newMember is NewMember with the clock. The simulation's clock does not return while its machine is stalled.
 func newMember(c *Config, h Host, log *slog.Logger, notify func(Transition), now func() time.Time) *Member {
-	m := &Member{inbox: make(chan Advert, inboxSize)}
+	m := &Member{inbox: make(chan Advert, inboxSize), screen: screen{wall: time.Now}}
 	m.facts.configure(c)
 	m.follow = newFollowUp(h, log, m.wake)
 	m.router = newRouter(c, h, m.follow, log, notify, now)
@@ -50,8 +51,14 @@ func (m *Member) Configure(c *Config) {
 }
 
 // Receive hands over an advert that package kernel parsed. It reports whether there was room; an advert that finds none is dropped
-// and counted as DropQueue.
+// and counted as DropQueue. In a crowd, what is certain to be refused is counted under its own reason and takes no room.
 func (m *Member) Receive(a Advert) bool {
+	if len(m.inbox) >= crowded {
+		if err := m.screen.refuse(m.facts.current(), a); err != nil {
+			m.router.counts.drops.Count(refusalOf(err))
+			return true
+		}
+	}
 	select {
 	case m.inbox <- a:
 		m.wake()

@@ -50,12 +50,18 @@ func (r *router) reason(before State, ev Event) string {
 	return why
 }
 
-// refuse counts an advert that was not admitted, and says so at a limited rate.
-func (r *router) refuse(a Advert, err error) {
+// refusalOf returns the Reason that Admit gave.
+func refusalOf(err error) Reason {
 	reason, ok := ReasonOf(err)
 	if !ok {
 		panic("vrrp: Admit returned an error that is no Reason: " + err.Error())
 	}
+	return reason
+}
+
+// refuse counts an advert that was not admitted, and says so at a limited rate.
+func (r *router) refuse(a Advert, err error) {
+	reason := refusalOf(err)
 	r.counts.drops.Count(reason)
 	if reason == DropNotRunning || reason == DropOwn { // expected, and nobody's mistake
 		return

@@ -98,23 +98,31 @@ func (s *seal) verify(a Advert, now time.Time) (ahead time.Duration, err error) 
 	if a.Packet.Trailer == nil {
 		return 0, s.acceptUnsigned()
 	}
+	m, err := s.genuine(a, now)
+	if err != nil {
+		return m.ahead, err
+	}
+	return m.ahead, s.remember(a.From, m, sequenceAt(now))
+}
+
+// genuine checks that a trailer was made by somebody who has the key, and returns what is to be remembered of it.
+func (s *seal) genuine(a Advert, now time.Time) (mark, error) {
 	key, seq, err := parseTrailer(a.Packet.Trailer)
 	if err != nil {
-		return 0, err
+		return mark{}, err
 	}
-	clock := sequenceAt(now)
-	ahead = seq.ahead(clock)
-	if s.hmac.AntiReplay == ReplayTime && ahead.Abs() > s.hmac.Window {
-		return ahead, DropHMACStale
+	m := mark{sequence: seq, key: key, ahead: seq.ahead(sequenceAt(now)), at: now}
+	if s.hmac.AntiReplay == ReplayTime && m.ahead.Abs() > s.hmac.Window {
+		return m, DropHMACStale
 	}
 	if s.digests[key] == nil {
-		return ahead, DropHMACKey
+		return m, DropHMACKey
 	}
 	s.buf = appendSigned(s.buf[:0], a.From, a.Packet.Message, a.Packet.Trailer[:hmacHeadLen])
 	if subtle.ConstantTimeCompare(s.digest(key, s.buf), a.Packet.Trailer[hmacHeadLen:]) != 1 {
-		return ahead, DropHMACInvalid
+		return m, DropHMACInvalid
 	}
-	return ahead, s.remember(a.From, mark{sequence: seq, key: key, ahead: ahead, at: now}, clock)
+	return m, nil
 }
 
 func (s *seal) acceptUnsigned() error {

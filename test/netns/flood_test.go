@@ -3,8 +3,10 @@
 package netns_test
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +60,26 @@ func forgeriesV2() []forgery {
 	}
 }
 
+// forgeriesV3 are adverts to routers that demand a signature; the trailer is that of keepalived 2.4.2.
+func forgeriesV3() []forgery {
+	signed := func(key byte, at time.Time) func(*netns.Forger) []byte {
+		return func(f *netns.Forger) []byte {
+			t := make([]byte, 28) // type 1, key, time, and no proof
+			t[0], t[1] = 1, key
+			binary.BigEndian.PutUint32(t[4:], uint32(at.Unix()))
+			return f.Frame(intruder, 255, append(advert(vrrp.V3, nil), t...))
+		}
+	}
+	return []forgery{
+		{"checksum", func(f *netns.Forger) []byte { return f.Frame(intruder, 255, damaged(advert(vrrp.V3, nil))) }},
+		{"ttl", func(f *netns.Forger) []byte { return f.Frame(intruder, 254, advert(vrrp.V3, nil)) }},
+		{"hmac_missing", func(f *netns.Forger) []byte { return f.Frame(intruder, 255, advert(vrrp.V3, nil)) }},
+		{"hmac_invalid", signed(1, time.Now().Add(floodTime/2))},
+		{"hmac_unknown_key", signed(9, time.Now().Add(floodTime/2))},
+		{"hmac_stale", signed(1, time.Now().Add(-time.Hour))},
+	}
+}
+
 func TestFloodOfForgedAdvertsChangesNothing(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -65,6 +87,7 @@ func TestFloodOfForgedAdvertsChangesNothing(t *testing.T) {
 		forgeries []forgery
 	}{
 		{"version 2 with a password", netns.Instance{Version: 2, Interval: time.Second, Password: "s3cret"}, forgeriesV2()},
+		{"version 3 with an HMAC", netns.Instance{Version: 3, Interval: 100 * time.Millisecond, HMAC: strings.Repeat("k", 32)}, forgeriesV3()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.instance.Address = netip.PrefixFrom(virtual, 24)

@@ -17,6 +17,7 @@ type Instance struct {
 	NoPreempt bool
 	Password  string     // version 2; empty for none
 	AH        bool       // version 2: the password is for an authentication header
+	HMAC      string     // secret that signs adverts; empty for none
 	Source    netip.Addr // unicast; the zero Addr for multicast
 	Peer      netip.Addr
 	VMAC      bool // the virtual router has a hardware address of its own
@@ -48,6 +49,9 @@ func (v Instance) HCL() string {
 	}
 	if v.VMAC {
 		b.WriteString("  vmac {}\n")
+	}
+	if v.HMAC != "" {
+		fmt.Fprintf(&b, "  hmac {\n    active_key = 1\n    key \"1\" { secret = %q }\n  }\n", v.HMAC)
 	}
 	return b.String() + "}\n"
 }
