@@ -34,7 +34,7 @@ const (
 	priorityControl = 7
 	// In a crowd of packets, more than crowd within crowdPause, the reader wakes up once per crowdPause and reads them all at once: a wake-up
 	// for each costs more than everything else that is done with it. An advert comes later by at most that pause.
-	crowd      = 16
+	crowd      = 2
 	crowdPause = time.Millisecond
 	// readErrorPause keeps a socket that reports errors without end from using up a CPU.
 	readErrorPause = 10 * time.Millisecond
