@@ -28,6 +28,8 @@ type rawBFD struct {
 	Multihop   *hcl.Attribute `hcl:"multihop,optional"`
 	MaxHops    *hcl.Attribute `hcl:"max_hops,optional"`
 	TTL        *hcl.Attribute `hcl:"ttl,optional"`
+	Weight     *hcl.Attribute `hcl:"weight,optional"`
+	Reverse    *hcl.Attribute `hcl:"reverse,optional"`
 }
 
 // A bfdSession is a bfd_instance under construction.
@@ -58,6 +60,13 @@ func (d *decoder) bfdSessions(raw []rawBFD) []*bfd.Config {
 		sound = append(sound, s)
 	}
 	return out
+}
+
+// bfdSource makes the session something that can be tracked.
+func (d *decoder) bfdSource(raw *rawBFD) {
+	s := d.sources.define(kindBFD, raw.Name, &trackable{at: raw.NameRange, block: fmt.Sprintf("bfd_instance %q", raw.Name)})
+	d.weight(raw.Weight, weightMost, &s.weight)
+	d.flag(raw.Reverse, &s.reverse)
 }
 
 // bfdEnds reads between whom the session is.

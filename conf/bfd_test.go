@@ -8,7 +8,41 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/govrrpd/govrrpd/checkers/bfd"
+	"github.com/govrrpd/govrrpd/vrrp"
 )
+
+func TestTrackersOfASessionTakeItsWeight(t *testing.T) {
+	got := mustLoad(t, nil, file(t, `
+bfd_instance "lb2" {
+  neighbor = "10.0.0.2"
+  weight   = 60
+  reverse  = true
+}
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+  track {
+    bfd "lb2" {}
+  }
+}
+vrrp_instance "mail" {
+  interface         = "eth0"
+  virtual_router_id = 52
+  virtual_addresses = ["192.0.2.11/24"]
+  track {
+    bfd "lb2" {
+      weight  = -20
+      reverse = false
+    }
+  }
+}
+`)).Routers
+	want := [][]vrrp.Tracker{{{Source: "bfd/lb2", Weight: 60, Reverse: true}}, {{Source: "bfd/lb2", Weight: -20}}}
+	if diff := cmp.Diff(want, [][]vrrp.Tracker{got[0].Track, got[1].Track}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
 
 func TestBFDSessionsAsWritten(t *testing.T) {
 	got := mustLoad(t, nil, file(t, `

@@ -111,7 +111,7 @@ func (d *decoder) trackSources(raw *rawConfig) {
 		d.sources.define(kindService, raw.Services[i].Name, &trackable{at: raw.Services[i].NameRange})
 	}
 	for i := range raw.BFD {
-		d.sources.define(kindBFD, raw.BFD[i].Name, &trackable{at: raw.BFD[i].NameRange})
+		d.bfdSource(&raw.BFD[i])
 	}
 	d.interfaceDelays(raw.Interfaces)
 }
