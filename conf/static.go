@@ -115,7 +115,7 @@ func (d *decoder) duplicateRoutes(owner string, raw []rawRoute, routes []vrrp.He
 	}
 	for i, r := range routes {
 		j := slices.IndexFunc(routes[:i], func(o vrrp.HeldRoute) bool {
-			return o.Prefix == r.Prefix && o.Table == r.Table && o.Metric == r.Metric && o.TOS == r.TOS && o.From == r.From
+			return o.Prefix == r.Prefix && o.InTable() == r.InTable() && o.Metric == r.Metric && o.TOS == r.TOS && o.From == r.From
 		})
 		if j >= 0 {
 			d.problem(raw[i].PrefixRange, fmt.Sprintf("%s has two routes to %s of the same metric in the same table", owner, r.Prefix),

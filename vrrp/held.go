@@ -47,15 +47,18 @@ func (t RouteType) forwards() bool { return t == 0 || t == RouteUnicast || t == 
 // RouteMark is the protocol number that routes and rules of ours carry (rtm_protocol, FRA_PROTOCOL): the protocol number of VRRP.
 const RouteMark = 112
 
-// TableMain is RT_TABLE_MAIN, the table of routes that name none.
-const TableMain = 254
+// TableMain is RT_TABLE_MAIN, and tableLocal RT_TABLE_LOCAL.
+const (
+	TableMain  = 254
+	tableLocal = 255
+)
 
 // A HeldRoute is a route that a virtual router holds while it is master.
 type HeldRoute struct {
 	Prefix       netip.Prefix // destination, masked; its address says the family
 	From         netip.Prefix // IPv6: only for packets from here; the zero Prefix for all
 	Type         RouteType    // 0 is RouteUnicast
-	Table        uint32       // 0 is TableMain
+	Table        uint32       // 0 is TableMain, or the table local for RouteLocal
 	Metric       uint32       // IPv6: 0 becomes 1024
 	TOS          uint8        // IPv4: only for packets with this type of service
 	Scope        Optional[uint8]
@@ -129,6 +132,17 @@ type Encap struct {
 	Segments []netip.Addr // SEG6, in the order of travel
 }
 
+// InTable returns the table that the route is in.
+func (r HeldRoute) InTable() uint32 {
+	switch {
+	case r.Table != 0:
+		return r.Table
+	case r.Type == RouteLocal:
+		return tableLocal
+	}
+	return TableMain
+}
+
 // String returns the route as messages name it: "route 0.0.0.0/0 via 192.0.2.1 dev eth0 table 100".
 func (r HeldRoute) String() string {
 	var b strings.Builder
@@ -143,8 +157,8 @@ func (r HeldRoute) String() string {
 		}
 		b.WriteString(h.String())
 	}
-	if r.Table != 0 && r.Table != TableMain {
-		fmt.Fprintf(&b, " table %d", r.Table)
+	if t := r.InTable(); t != TableMain {
+		fmt.Fprintf(&b, " table %d", t)
 	}
 	if r.Metric != 0 {
 		fmt.Fprintf(&b, " metric %d", r.Metric)

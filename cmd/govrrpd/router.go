@@ -59,6 +59,7 @@ type routerConfig struct {
 	StateFolder string           `json:"state_folder"` // where what must survive a boot is kept
 	Routers     []*vrrp.Config   `json:"routers"`
 	Groups      []vrrp.SyncGroup `json:"groups"`
+	Static      vrrp.Static      `json:"static"`
 	BFD         []*bfd.Config    `json:"bfd"`
 
 	Surroundings vrrp.Surroundings `json:"surroundings"`
@@ -158,6 +159,9 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	host.Go(func() error { r.keeper.run(hostCtx); return nil }) // it outlives the groups, too: they sign that they leave
 	<-ctx.Done()
 	r.waitForGroups()
+	if err := r.host.SetStatic(vrrp.Static{}); err != nil {
+		log.Error("static addresses, routes or rules are still there", "error", err)
+	}
 	r.host.Close()
 	err = errors.Join(listener.Close(), serving.Wait())
 	stopHost()
@@ -246,6 +250,9 @@ func (r *router) configure(wanted routerConfig) error {
 		byName[c.Name] = c
 	}
 	r.retire(byName, wanted.Groups)
+	if err := r.host.SetStatic(wanted.Static); err != nil {
+		errs = append(errs, fmt.Errorf("static: %w", withRights(err, "CAP_NET_ADMIN")))
+	}
 	r.forget(wanted.sources())
 	r.host.Watch(wanted.Surroundings)
 	for _, c := range wanted.Routers {

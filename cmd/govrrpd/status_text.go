@@ -69,6 +69,7 @@ func writeVRRP(w io.Writer, s Status, now time.Time) {
 	}
 	writeNone(w, len(s.VRRP), "vrrp_instance")
 	writeSyncGroups(w, s.Groups, now)
+	writeHeld(w, s.Kernel.Objects)
 	writeVMACs(w, s.Kernel.VMACs)
 }
 

@@ -36,6 +36,7 @@ func (h *Host) Attach(c *vrrp.Config, l Listener) error {
 	h.routers[c.Name] = r
 	h.mu.Unlock()
 	h.changed()
+	h.forgetStatic(c.Name)
 	return nil
 }
 
@@ -212,6 +213,7 @@ func (h *Host) startReader(p *port, conn conn) {
 
 // reconcile brings sockets and listeners in line with the facts. The caller holds admin.
 func (h *Host) reconcile() {
+	h.promote()
 	unbound := map[*port]error{}
 	for _, p := range h.ports {
 		if err := h.bind(p); err != nil {
@@ -250,6 +252,9 @@ func (h *Host) reconcile() {
 func (h *Host) tell(r *router, socket error, now time.Time) {
 	v := h.facts.judge(r.config)
 	v.link = h.linkFault(r.config.Interface, now)
+	if _, exists := h.facts.byName(r.config.Interface); exists && r.config.IgnoreLink {
+		v.link = ""
+	}
 	if v.link == "" && socket != nil {
 		v.link = "link: " + socket.Error()
 	}

@@ -77,9 +77,9 @@ func (f *facts) resolve(ws []want) (keys []addrKey, found, missing []want) {
 	return keys, found, missing
 }
 
-// absent returns those of the tracked ws that their interface lacks, or has with our mark and other properties than wanted, but none
-// whose interface does not exist.
-func (f *facts) absent(ws []want) []want {
+// absent returns those of the tracked ws that their interface lacks, or that are ours and have other properties than wanted, but none
+// whose interface does not exist. Added are ours though they may not carry the mark: `ip address change` takes it away.
+func (f *facts) absent(ws []want, added map[addrKey]bool) []want {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	var out []want
@@ -88,7 +88,8 @@ func (f *facts) absent(ws []want) []want {
 		if !ok || w.opts.Untracked {
 			continue
 		}
-		if a, there := f.table.has(addrKey{l.index, w.prefix}); !there || a.proto == protoOurs && a.differs(w) {
+		k := addrKey{l.index, w.prefix}
+		if a, there := f.table.has(k); !there || (a.proto == protoOurs || added[k]) && a.differs(w) {
 			out = append(out, w)
 		}
 	}
@@ -144,17 +145,18 @@ func (f *facts) altered(k addrKey, w want) bool {
 func (f *facts) bereft(ops []addrOp) []string {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	going, subnets, names := map[addrKey]bool{}, map[addrKey]bool{}, map[string]bool{}
+	going, subnets, indexes, names := map[addrKey]bool{}, map[addrKey]bool{}, map[int]bool{}, map[string]bool{}
 	for _, op := range ops {
 		going[op.key] = true
 		if a, ok := f.table.has(op.key); ok && op.key.prefix.Addr().Is4() && a.flags&unix.IFA_F_SECONDARY == 0 {
 			subnets[addrKey{op.key.index, op.key.prefix.Masked()}] = true
+			indexes[op.key.index] = true
 		}
 	}
-	for subnet := range subnets {
-		for p, e := range f.table.addrs[subnet.index] {
-			if e.flags&unix.IFA_F_SECONDARY != 0 && p.Masked() == subnet.prefix && !going[addrKey{subnet.index, p}] {
-				names[f.table.links[subnet.index].name] = true
+	for index := range indexes {
+		for p, e := range f.table.addrs[index] {
+			if e.flags&unix.IFA_F_SECONDARY != 0 && subnets[addrKey{index, p.Masked()}] && !going[addrKey{index, p}] {
+				names[f.table.links[index].name] = true
 			}
 		}
 	}

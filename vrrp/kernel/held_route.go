@@ -31,14 +31,6 @@ func routeProtocol(r *vrrp.HeldRoute) uint8 {
 	return vrrp.RouteMark
 }
 
-// tableOf is the table that r is in.
-func tableOf(r *vrrp.HeldRoute) uint32 {
-	if r.Table != 0 {
-		return r.Table
-	}
-	return vrrp.TableMain
-}
-
 // routeMetric is the metric that the kernel gives r: IPv6 has no 0.
 func routeMetric(r *vrrp.HeldRoute) uint32 {
 	if r.Metric == 0 && r.Prefix.Addr().Is6() {
@@ -64,7 +56,7 @@ func scopeOf(r *vrrp.HeldRoute) uint8 {
 
 // appendRouteHeader appends struct rtmsg.
 func appendRouteHeader(b []byte, r *vrrp.HeldRoute, scope, typ uint8) []byte {
-	table, from := tableOf(r), 0
+	table, from := r.InTable(), 0
 	if r.From.IsValid() {
 		from = r.From.Bits()
 	}
@@ -92,7 +84,7 @@ func appendRouteKey(b []byte, r *vrrp.HeldRoute) []byte {
 	if r.From.IsValid() && r.From.Bits() > 0 {
 		b = appendAttr(b, unix.RTA_SRC, r.From.Addr().AsSlice())
 	}
-	b = appendUint32(b, unix.RTA_TABLE, tableOf(r))
+	b = appendUint32(b, unix.RTA_TABLE, r.InTable())
 	if m := routeMetric(r); m != 0 {
 		b = appendUint32(b, unix.RTA_PRIORITY, m)
 	}
@@ -127,7 +119,7 @@ func encodeRoute(r *vrrp.HeldRoute, index ifIndexer) ([]byte, error) {
 // encodeRouteRemoval returns the body of the request that removes r, whatever its other properties are.
 func encodeRouteRemoval(r *vrrp.HeldRoute) []byte {
 	return appendRouteKey(appendRouteHeader(nil, &vrrp.HeldRoute{
-		Prefix: r.Prefix, From: r.From, Table: r.Table, TOS: r.TOS, Protocol: r.Protocol,
+		Prefix: r.Prefix, From: r.From, Table: r.InTable(), TOS: r.TOS, Protocol: r.Protocol,
 	}, unix.RT_SCOPE_NOWHERE, unix.RTN_UNSPEC), r)
 }
 
@@ -234,7 +226,7 @@ func routeIDOf(r *vrrp.HeldRoute) routeID {
 	if from.IsValid() && from.Bits() == 0 {
 		from = netip.Prefix{}
 	}
-	return routeID{r.Prefix.Masked(), from, tableOf(r), r.TOS, routeMetric(r)}
+	return routeID{r.Prefix.Masked(), from, r.InTable(), r.TOS, routeMetric(r)}
 }
 
 // A foundObject is a route or a rule that the kernel has.

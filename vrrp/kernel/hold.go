@@ -99,7 +99,9 @@ type ledger struct {
 	objects  objectLedger               // routes and rules
 	policies map[string]vrrp.LossPolicy // of the routers that hold
 	refused  map[addrName]string        // why an address that is wanted could not be added
+	static   vrrp.Static                // what staticHolder holds
 
+	view         atomic.Pointer[ledgerView]
 	restored     atomic.Uint64 // addresses, routes and rules that were put back
 	objectsDirty atomic.Bool   // routes and rules are to be compared
 }
@@ -114,6 +116,7 @@ func newLedger(f *facts) *ledger {
 func (l *ledger) hold(c *vrrp.Config, on bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.publish()
 	old := l.held[c.Name]
 	if !on {
 		err := l.releaseObjects(c.Name, objectsOf(c))
@@ -138,6 +141,7 @@ func (l *ledger) holdAll(name string, now []want, objects []object) error {
 func (l *ledger) release(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.publish()
 	err := l.releaseObjects(name, nil)
 	old := l.held[name]
 	delete(l.held, name)

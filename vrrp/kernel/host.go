@@ -77,7 +77,9 @@ type Host struct {
 	unbound bool            // a port has no socket though its interface exists
 	stale   bool            // notices were lost and nothing was read since
 	workers sync.WaitGroup
-	delays  *delays
+
+	promoted map[int]string // promote_secondaries as it was, by index of the interface; guarded by admin, too
+	delays   *delays
 	// settleAt is when the first of the delayed changes is due; zero: there is none.
 	settleAt time.Time
 	tracked  map[string]Tracked // by source
@@ -88,6 +90,10 @@ type Host struct {
 	announcers  map[string]*announcer
 	advertisers map[string]*advertiser // by interface
 	resyncs     uint64
+
+	staticMu sync.Mutex // taken before the ledger's
+	// guarded by staticMu:
+	staticTold map[string]string // faults of the source "static", by router
 }
 
 var _ vrrp.Host = (*Host)(nil)
@@ -113,6 +119,8 @@ func NewHost(log *slog.Logger) *Host {
 		ports:       map[portName]*port{},
 		routers:     map[string]*router{},
 		announcers:  map[string]*announcer{},
+		staticTold:  map[string]string{},
+		promoted:    map[int]string{},
 	}
 }
 
@@ -258,10 +266,16 @@ func (h *Host) Sweep() ([]netip.Prefix, error) {
 		return nil, fmt.Errorf("sweep: %w", err)
 	}
 	keep := map[addrName]bool{}
+	keepObjects := map[objectID]bool{}
 	for _, r := range h.attached() {
 		for _, w := range wants(r.config) {
 			keep[w.name()] = true
 		}
+		maps.Copy(keepObjects, idsOf(objectsOf(r.config)))
+	}
+	objects, objectErr := h.ledger.sweepObjects(keepObjects)
+	for _, name := range objects {
+		h.log.Info("route or rule that an earlier process left behind was removed", "object", name)
 	}
 	removed, err := h.ledger.sweep(keep)
 	out := make([]netip.Prefix, len(removed))
@@ -273,7 +287,7 @@ func (h *Host) Sweep() ([]netip.Prefix, error) {
 	for _, name := range interfaces {
 		h.log.Info("interface that an earlier process left behind was removed", "interface", name)
 	}
-	err = errors.Join(err, vmacErr, h.fence.sweep())
+	err = errors.Join(err, objectErr, vmacErr, h.fence.sweep())
 	if err != nil {
 		return out, fmt.Errorf("sweep: %w", err)
 	}

@@ -317,7 +317,7 @@ func (l *ledger) removeAll(ops []objectOp, named []object) error {
 	errs := []error{err}
 	for i, o := range named {
 		e := failed[i]
-		if e != nil && !errors.Is(e, unix.ESRCH) && !errors.Is(e, unix.ENOENT) && !errors.Is(e, unix.ENODEV) {
+		if e != nil && !isGone(e) {
 			errs = append(errs, fmt.Errorf("remove %s: %w", o, e))
 			continue
 		}
@@ -325,6 +325,11 @@ func (l *ledger) removeAll(ops []objectOp, named []object) error {
 		delete(l.objects.waiting, o.id())
 	}
 	return errors.Join(errs...)
+}
+
+// isGone reports whether what was to be removed is not there.
+func isGone(err error) bool {
+	return errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV)
 }
 
 // objectsOfOthers returns what routers besides the named one hold.

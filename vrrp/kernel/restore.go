@@ -24,6 +24,7 @@ type repair struct {
 func (l *ledger) restore() (repair, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.publish()
 	done := repair{lost: map[string]string{}, failed: map[string]error{}}
 	l.prune()
 	missing := l.missing(&done)
@@ -40,7 +41,7 @@ func (l *ledger) restore() (repair, error) {
 func (l *ledger) missing(done *repair) []want {
 	var out []want
 	for name, ws := range l.held {
-		absent := l.facts.absent(ws)
+		absent := l.facts.absent(ws, l.added)
 		if len(absent) > 0 && l.policies[name] == vrrp.StepDownOnLoss {
 			done.lost[name] = "address " + absent[0].String() + " is gone or changed"
 			continue

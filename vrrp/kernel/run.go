@@ -156,6 +156,7 @@ func (h *Host) restore(c *complaint) (int, error) {
 	err = errors.Join(upErr, err)
 	c.add(done, err)
 	h.tellLosses(done)
+	h.judgeStatic()
 	for _, name := range done.routers {
 		if r := h.router(name); r != nil {
 			err = errors.Join(err, h.Announce(r.config))

@@ -14,8 +14,10 @@ type Status struct {
 	Interfaces []Interface `json:"interfaces"`      // that virtual routers send from or have addresses on, by name
 	VMACs      []VMAC      `json:"vmacs,omitempty"` // interfaces with virtual hardware addresses, by router
 	Refused    uint64      `json:"refused"`         // packets to virtual addresses that were dropped because of accept = false
-	Restored   uint64      `json:"restored"`        // held addresses that were missing and were put back
+	Restored   uint64      `json:"restored"`        // held addresses, routes and rules that were missing and were put back
 	Resyncs    uint64      `json:"resyncs"`         // full readings because the kernel dropped notices
+
+	Objects []HeldObject `json:"objects,omitempty"` // what is static, then routes and rules by router
 }
 
 // An Interface is what one interface is and what passed through it. Counters begin when its first router is attached and survive the
@@ -62,7 +64,7 @@ func (h *Host) Status() Status {
 	for name := range announcers {
 		names[name] = true
 	}
-	s := Status{VMACs: h.macvlans.status(), Refused: h.fence.count(), Restored: h.ledger.restored.Load(), Resyncs: resyncs}
+	s := Status{VMACs: h.macvlans.status(), Refused: h.fence.count(), Restored: h.ledger.restored.Load(), Resyncs: resyncs, Objects: h.objects()}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		i := h.facts.describe(name)
 		i.fill(ports[portName{ifname: name, family: vrrp.IPv4}], announcers[name])
