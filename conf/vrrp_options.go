@@ -16,6 +16,7 @@ type rawPeer struct {
 	AddressRange hcl.Range      `hcl:"address,label_range"`
 	MinTTL       *hcl.Attribute `hcl:"min_ttl,optional"`
 	MaxTTL       *hcl.Attribute `hcl:"max_ttl,optional"`
+	Checksum     *hcl.Attribute `hcl:"checksum,optional"`
 }
 
 // routerOptions reads what keepalived adds to the protocol.
@@ -123,6 +124,7 @@ func (d *decoder) peerBlocks(r *router, u *rawUnicast) {
 		}
 		d.addPeer(r, peer, raw.AddressRange)
 		d.peerTTL(r, raw, peer)
+		d.peerForm(r, raw, peer)
 	}
 }
 

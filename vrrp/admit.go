@@ -62,7 +62,10 @@ func admitContent(c *Config, a Advert) error {
 	if c.Version == V2 {
 		return admitV2(c, a.Packet)
 	}
-	if !formAdmitted(c, a) {
+	switch {
+	case a.Packet.Form == FormNone && c.formOf(a.From) != FormAny:
+		return DropChecksum
+	case !formAdmitted(c, a):
 		return DropForm
 	}
 	if !firstAdmitted(c, a.Packet) {
@@ -83,18 +86,6 @@ func admitV2(c *Config, p Packet) error {
 		return DropInterval
 	}
 	return nil
-}
-
-// formAdmitted reports whether the checksum is right under the configured form. ParsePacket names the first form that matches; for
-// one pair of addresses in 65,535 the pseudo-header adds nothing, and the form message matches too.
-func formAdmitted(c *Config, a Advert) bool {
-	switch c.Checksum {
-	case FormAuto, a.Packet.Form:
-		return true
-	case FormMessage:
-		return fold(pseudoSum(a.From, a.To, messageLen(V3, IPv4, len(a.Packet.Addresses)))) == 0xffff
-	}
-	return false
 }
 
 // Differences returns in words what an admitted advert says that our configuration does not, and that is no reason to drop it: the

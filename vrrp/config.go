@@ -26,7 +26,12 @@ const (
 	FormAuto         Form = iota
 	FormPseudoHeader      // message and IPv4 pseudo-header: keepalived, FRR
 	FormMessage           // message only: RFC 9568 section 5.2.8, most hardware routers
-	FormOldUnicast        // unicast with a pseudo-header that names 224.0.0.18: keepalived 1.3.6 and earlier; never configured, only learned
+	FormOldUnicast        // unicast with a pseudo-header that names 224.0.0.18: keepalived 1.3.6 and earlier
+	// FormAny accepts whatever a unicast peer sends, and sends FormMessage to it. It is for keepalived with v3_checksum_as_v2 and several
+	// peers: all but the first of them get a checksum that is wrong under every form.
+	FormAny
+	// FormNone is what ParsePacket found when no form matched.
+	FormNone
 )
 
 // Limits and defaults of RFC 9568 sections 5.2 and 6.1, and of RFC 3768 section 5.3.7.
@@ -75,6 +80,8 @@ type Config struct {
 	HMAC     *HMAC        // signed adverts; nil for none
 	Source   netip.Addr   // source of adverts; the zero Addr means the primary address of Interface
 	Peers    []netip.Addr // unicast peers; empty for multicast
+
+	PeerForms map[netip.Addr]Form // of Peers; in place of Checksum for those
 
 	Addresses []Address
 	Routes    []HeldRoute // added after the addresses, removed before them
@@ -160,7 +167,7 @@ func (c *Config) Validate() error {
 	if err := c.validateFamily(); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, c.validateEnds(), c.validateTrack(), c.validateOptions(), c.validateHMAC(), c.validateVMAC(), c.validateRA(), c.validateHeld())...)
+	return errors.Join(append(errs, c.validateEnds(), c.validateForms(), c.validateTrack(), c.validateOptions(), c.validateHMAC(), c.validateVMAC(), c.validateRA(), c.validateHeld())...)
 }
 
 // validateEnds checks where adverts come from and go to.

@@ -88,6 +88,7 @@ func (c *Config) authentication() (authType uint8, password [MaxPassword]byte) {
 
 // ParsePacket reads the VRRP message b, which came without its IP header from src to dst. It makes the checks of RFC 9568 section
 // 7.1 that need no configuration, in that order; a failed one is returned as its Reason. The Packet does not refer to b.
+// Where DropChecksum may be forgiven, in unicast of version 3 over IPv4, it comes with the Packet, of FormNone (see FormAny).
 func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
 	f := FamilyOf(dst)
 	if f == 0 || FamilyOf(src) != f {
@@ -98,7 +99,7 @@ func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
 		return Packet{}, err
 	}
 	form, ok := matchForm(summed(msg, trailer, f), src, dst)
-	if !ok {
+	if !ok && (f != IPv4 || dst.IsMulticast() || Version(b[0]>>4) != V3) {
 		return Packet{}, DropChecksum
 	}
 	p := decode(msg, f)
@@ -111,6 +112,8 @@ func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
 		return Packet{}, DropCount
 	case p.Interval == 0:
 		return Packet{}, DropIntervalZero
+	case !ok:
+		return p, DropChecksum
 	}
 	return p, nil
 }
@@ -239,7 +242,7 @@ func matchForm(msg []byte, src, dst netip.Addr) (Form, bool) {
 	case !dst.IsMulticast() && right(pseudoSum(src, Group4, n)):
 		return FormOldUnicast, true
 	}
-	return FormAuto, false
+	return FormNone, false
 }
 
 // sum adds the big-endian 16-bit words of b, whose length is even and at most MaxPacket6: 32 bits cannot overflow (RFC 1071).

@@ -13,21 +13,25 @@ type speech struct {
 	destinations []netip.Addr // the multicast group, or the peers
 	// forms has the checksum form that was last heard from a destination: a peer, or the multicast group for whoever sends to it.
 	// Admit lets only configured peers in, so that it does not grow.
-	forms map[netip.Addr]Form
+	forms  map[netip.Addr]Form
+	chosen map[netip.Addr]Form // by configuration; overrides forms and packet.Form
 }
 
 func newSpeech(c *Config) speech {
-	return speech{packet: NewPacket(c, c.Priority), destinations: c.Destinations(), forms: make(map[netip.Addr]Form)}
+	return speech{packet: NewPacket(c, c.Priority), destinations: c.Destinations(), forms: make(map[netip.Addr]Form), chosen: c.PeerForms}
 }
 
 // reconfigure keeps what was learned about the peers that stay.
 func (s *speech) reconfigure(c *Config) {
-	s.packet, s.destinations = NewPacket(c, c.Priority), c.Destinations()
+	s.packet, s.destinations, s.chosen = NewPacket(c, c.Priority), c.Destinations(), c.PeerForms
 	maps.DeleteFunc(s.forms, func(to netip.Addr, _ Form) bool { return !slices.Contains(s.destinations, to) })
 }
 
 // hear learns the checksum form of an admitted advert.
 func (s *speech) hear(a Advert) {
+	if a.Packet.Form == FormNone {
+		return
+	}
 	if a.To.IsMulticast() {
 		s.forms[a.To] = a.Packet.Form
 		return
@@ -37,8 +41,15 @@ func (s *speech) hear(a Advert) {
 
 // form returns the checksum form to send to a destination: the configured one, or else the one that is used there.
 func (s *speech) form(to netip.Addr) Form {
-	if s.packet.Version == V2 || s.packet.Form != FormAuto {
-		return s.packet.Form
+	form := s.packet.Form
+	if f, ok := s.chosen[to]; ok {
+		form = f
+	}
+	switch {
+	case form == FormAny:
+		return FormMessage
+	case s.packet.Version == V2 || form != FormAuto:
+		return form
 	}
 	if f, ok := s.forms[to]; ok {
 		return f

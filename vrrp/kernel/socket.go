@@ -408,7 +408,7 @@ func (p *port) deliver(h ipHeader, payload []byte) {
 		}
 	}
 	packet, err := vrrp.ParsePacket(payload, h.src, h.dst)
-	if err != nil {
+	if err != nil && packet.Form != vrrp.FormNone { // which the router may forgive
 		p.drops.Count(reasonOf(err))
 		return
 	}
