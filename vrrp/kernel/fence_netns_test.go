@@ -59,9 +59,7 @@ func TestAcceptFalseDropsWhatIsForTheAddress(t *testing.T) {
 				if err := l.pings(t, addr); (err == nil) != test.answered {
 					t.Errorf("ping %s: %v, want an answer: %t", addr, err, test.answered)
 				}
-				if l.neighbor(t, addr) == "" {
-					t.Errorf("the peer found nobody for %s", addr)
-				}
+				l.probe(t, addr)
 			}
 			if n := h.Status().Refused; (n > 0) == test.answered {
 				t.Errorf("%d packets were refused", n)
@@ -126,8 +124,8 @@ func TestFenceOfADeadProcessGoes(t *testing.T) {
 	}
 }
 
-// neighbor returns the hardware address that the peer has for addr; empty for none.
-func (l *lan) neighbor(t *testing.T, addr string) string {
+// neighbor returns what the peer knows of addr; nil for nothing.
+func (l *lan) neighbor(t *testing.T, addr string) *netlink.Neigh {
 	t.Helper()
 	link, err := l.peer.LinkByName(l.far)
 	must(t, err)
@@ -135,10 +133,26 @@ func (l *lan) neighbor(t *testing.T, addr string) string {
 	must(t, err)
 	for _, n := range list {
 		if got, ok := netip.AddrFromSlice(n.IP); ok && got.Unmap() == netip.MustParseAddr(addr) && len(n.HardwareAddr) > 0 {
-			return n.HardwareAddr.String()
+			return &n
 		}
 	}
-	return ""
+	return nil
+}
+
+// probe has the peer ask whether addr is still where it was, which it asks the address itself, and demands an answer.
+func (l *lan) probe(t *testing.T, addr string) {
+	t.Helper()
+	n := l.neighbor(t, addr)
+	if n == nil {
+		t.Errorf("the peer found nobody for %s", addr)
+		return
+	}
+	n.State = netlink.NUD_PROBE
+	must(t, l.peer.NeighSet(n))
+	eventually(t, "an answer of "+addr, func() bool {
+		n := l.neighbor(t, addr)
+		return n != nil && n.State == netlink.NUD_REACHABLE
+	})
 }
 
 // ready waits until no address of either end is tentative.

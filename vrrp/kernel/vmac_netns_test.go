@@ -115,6 +115,11 @@ func TestOnlyTheMasterShowsTheVMAC(t *testing.T) {
 	must(t, h.Send(c, vrrp.Group4, vrrp.Packet{Version: vrrp.V3, VRID: 52, Priority: 100, Interval: time.Second, Addresses: c.Advertised()}))
 	eventually(t, "advert from the VMAC", func() bool { return len(wire.matching(both(from(mac), isVRRP))) == 1 })
 	l.ping(t, "192.0.2.10")
+	if n := l.neighbor(t, "192.0.2.1"); n != nil { // or the peer would not ask for it
+		must(t, l.peer.NeighDel(n))
+	}
+	l.ping(t, "192.0.2.1")
+	l.unanswered(t, "192.0.2.98") // a second, in which the kernel would speak if it was let
 	must(t, h.Hold(c, false))
 	l.unanswered(t, "192.0.2.10")
 	for _, p := range wire.matching(from(mac)) {
