@@ -156,7 +156,7 @@ func (g *Group) learn() {
 
 // happen lets ev happen to the member r, and to the others what follows from it. Due is the deadline that ran out, or zero.
 func (g *Group) happen(r *router, ev Event, due time.Time) {
-	if len(g.members) == 1 {
+	if len(g.members) == 1 || timerRanOut(ev) && r.state.advertises() { // an advert is due: nobody else's business
 		r.step(ev, due)
 		return
 	}

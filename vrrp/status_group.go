@@ -20,13 +20,16 @@ type groupSummary struct{ status atomic.Pointer[GroupStatus] }
 // Status returns a snapshot, of no use for a lone router.
 func (g *Group) Status() GroupStatus { return *g.summary.status.Load() }
 
-// publish makes the present state visible, when it changed.
+// publish makes the present state visible. It costs nothing when nothing changed.
 func (g *Group) publish() {
-	next := GroupStatus{Name: g.name, Role: g.role()}
 	old := g.summary.status.Load()
-	if old != nil && old.Role == next.Role && g.ready(old.Ready) {
-		return
+	if old == nil || old.Role != g.role() || !g.ready(old.Ready) {
+		g.summary.status.Store(g.snapshot())
 	}
+}
+
+func (g *Group) snapshot() *GroupStatus {
+	next := &GroupStatus{Name: g.name, Role: g.role(), Ready: []string{}}
 	for _, m := range g.members {
 		next.Members = append(next.Members, m.router.config.Name)
 		if m.router.state.Ready {
@@ -36,7 +39,7 @@ func (g *Group) publish() {
 			next.Since = m.router.since
 		}
 	}
-	g.summary.status.Store(&next)
+	return next
 }
 
 // ready reports whether the members of these names, in the order of the group, are all that are held back.

@@ -396,3 +396,20 @@ func TestMemberThatAReloadAddsJoinsTheMasters(t *testing.T) {
 		}
 	})
 }
+
+// A flood of adverts costs no garbage beyond what Step returns, whatever the members of a group do with them.
+func TestPublishingAGroupThatDidNotChangeCostsNothing(t *testing.T) {
+	onSite(t, func(t *testing.T, s *site) {
+		a, _ := s.twoNodes(nil)
+		s.elapse(settled2)
+		members := a.disband(t)
+		g := NewGroup("edge", members...)
+		if n := testing.AllocsPerRun(100, g.publish); n > 0 {
+			t.Errorf("%.0f allocations", n)
+		}
+		if st := g.Status(); st.Ready == nil || st.Role != Master {
+			t.Errorf("status %+v, want a list that is no null in JSON", st)
+		}
+		a.driveTogether(members)
+	})
+}

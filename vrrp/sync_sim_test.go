@@ -88,6 +88,12 @@ func (w *siteWorld) build(seed uint64) {
 				NoPreempt: noPreempt, Addresses: []Address{{Prefix: netip.MustParsePrefix("192.0.2.10/24")}}, Announce: Announce{Repeat: 1},
 				Track: []Tracker{{Source: "script/must"}, {Source: "script/weight", Weight: w.IntN(201) - 100, Reverse: w.IntN(4) == 0}, {Source: "file/load", Weight: 1}},
 			}
+			if !noPreempt && w.IntN(4) == 0 {
+				cs[i].PreemptDelay = w.upTo(5 * w.slowest)
+			}
+			if w.IntN(4) == 0 {
+				cs[i].DownAdverts = 1 + w.IntN(4)
+			}
 			if !apart && i == 1 {
 				cs[i].Track = cs[0].Track
 			}
