@@ -90,6 +90,8 @@ $(GOLANGCI):
 fuzz:
 	go test -run '^$$' -fuzz '^FuzzParsePacket$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./vrrp
 	go test -run '^$$' -fuzz '^FuzzParsePacket$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./checkers/bfd
+	go test -run '^$$' -fuzz '^FuzzKernelRecords$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./checkers/track
+	go test -run '^$$' -fuzz '^FuzzParseRoute$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./vrrp/kernel
 	go test -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./conf
 
 # Coverage of the domain packages by all tests that run in their processes; those with keepalived start the plain binary. The profile of lines is in cover/lines.txt, for `go tool cover -html`.

@@ -43,12 +43,12 @@ func (r *recorder) reports(source string) int {
 }
 
 // wait waits until ok of what is known of source.
-func (r *recorder) wait(t *testing.T, source, what string, ok func(Fact) bool) Fact {
+func (r *recorder) wait(t *testing.T, source, what string, ok func(Fact) bool) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
-		if f := r.fact(source); ok(f) {
-			return f
+		if ok(r.fact(source)) {
+			return
 		}
 		select {
 		case <-r.news:

@@ -100,7 +100,7 @@ func (r *routes) note(wanted []vrrp.Route, found map[string]vrrp.Verdict) bool {
 // watchRoutes keeps what is known of routes until ctx ends.
 func (h *Host) watchRoutes(ctx context.Context) {
 	w := routeWatch{routes: h.routes, link: h.facts.nameOf}
-	defer w.listenFor(nil)
+	defer w.close()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -154,16 +154,20 @@ func (w *routeWatch) listenFor(wanted []vrrp.Route) error {
 	if w.events != nil && slices.Equal(w.events.wanted, wanted) && w.events.alive() {
 		return nil
 	}
-	if w.events != nil {
-		w.events.close()
-		w.events = nil
-	}
+	w.close()
 	if len(wanted) == 0 {
 		return nil
 	}
 	events, err := openRouteEvents(wanted, w.routes.buffer, w.routes.poke)
 	w.events = events
 	return err
+}
+
+func (w *routeWatch) close() {
+	if w.events != nil {
+		w.events.close()
+		w.events = nil
+	}
 }
 
 // routeEvents wakes whoever reads routes when one of the wanted ones changes.
