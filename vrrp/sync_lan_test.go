@@ -104,7 +104,25 @@ func (n *siteNode) stall(d, lag time.Duration) {
 	}
 }
 
-func (n *siteNode) roles() [2]Role { return [2]Role{n.machines[0].role, n.machines[1].role} }
+func (n *siteNode) roles() (roles [2]Role) {
+	for i, m := range n.machines {
+		m.lan.mu.Lock()
+		roles[i] = m.role
+		m.lan.mu.Unlock()
+	}
+	return roles
+}
+
+// holds reports whether a machine of the node has its addresses.
+func (n *siteNode) holds() bool {
+	held := false
+	for _, m := range n.machines {
+		m.lan.mu.Lock()
+		held = held || m.held
+		m.lan.mu.Unlock()
+	}
+	return held
+}
 
 // onSite runs a test in virtual time on a new site, and stops what still runs at its end.
 func onSite(t *testing.T, test func(t *testing.T, s *site)) {
@@ -270,9 +288,11 @@ func TestGroupsThatAreEachBetterElsewhereComeToRest(t *testing.T) {
 func (s *site) transitions() int {
 	n := 0
 	for _, l := range s.lans {
+		l.mu.Lock()
 		for _, m := range l.machines {
 			n += len(m.transitions)
 		}
+		l.mu.Unlock()
 	}
 	return n
 }

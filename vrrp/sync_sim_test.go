@@ -191,7 +191,7 @@ func (w *siteWorld) calm() {
 				m.setLink(true)
 			}
 		}
-		if !n.runs() && (n.machines[0].held || n.machines[1].held || w.IntN(4) > 0) {
+		if !n.runs() && (n.holds() || w.IntN(4) > 0) {
 			n.start()
 		}
 	}
@@ -241,12 +241,15 @@ func (w *siteWorld) check(when string) {
 			groups++
 		}
 		for _, m := range n.machines {
+			m.lan.mu.Lock()
 			if s := m.group.Status(); s.Role != m.role || m.held != (m.role == Master) || s.Held != m.held {
 				w.t.Errorf("%s: %s is %s, status says %s; holds addresses %v, status says %v", when, m.config.Name, m.role, s.Role, m.held, s.Held)
 			}
+			m.lan.mu.Unlock()
 		}
 	}
 	for i, l := range w.lans {
+		l.mu.Lock()
 		masters := map[int]int{}
 		for _, m := range l.machines {
 			divided = divided || m.part != l.machines[0].part
@@ -254,6 +257,7 @@ func (w *siteWorld) check(when string) {
 				masters[m.part]++
 			}
 		}
+		l.mu.Unlock()
 		for part, n := range masters {
 			if n > 1 {
 				w.t.Errorf("%s: part %d of LAN %d has %d masters", when, part, i, n)
