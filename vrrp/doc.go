@@ -1,4 +1,4 @@
-// Package vrrp is the Virtual Router Redundancy Protocol, versions 2 (RFC 3768) and 3 (RFC 9568), over IPv4: which of several
+// Package vrrp is the Virtual Router Redundancy Protocol, versions 2 (RFC 3768) and 3 (RFC 9568), over IPv4 and IPv6: which of several
 // routers owns the virtual addresses of a segment. It has no sockets and touches no addresses; package vrrp/kernel does that.
 //
 // # Roles
@@ -37,7 +37,8 @@
 //	6.4.3           Active: T10-T15                               stepMaster, masterReceives
 //	7.1             receiving                                     ParsePacket (what needs no configuration), Admit, Differences
 //	7.2             transmitting                                  NewPacket; destination, TTL and source: package kernel
-//	8.1.2           announcements by ARP                          AnnounceAddresses; package kernel
+//	8.1.2, 8.2.2    announcements by ARP and NA                   AnnounceAddresses; package kernel
+//	8.2.3           router advertisements                         RouterAdvertisement; package kernel
 //	RFC 3768 5.3    version 2 packet                              ParsePacket, Packet.Append
 //	RFC 3768 7.1    version 2 receiving: interval must be equal   Admit
 //	RFC 2338 5.3.6  version 2 simple password                     Admit, NewPacket

@@ -208,6 +208,8 @@ func TestValidateNamesTheMistakeOverIPv6(t *testing.T) {
 			"virtual address ::ffff:192.0.2.1 is not IPv6: in an IPv6 router it must have advertised = false"},
 		{"91 addresses", func(c *Config) { c.Addresses = manyAddresses6(90) }, func(c *Config) { c.Addresses = manyAddresses6(91) },
 			"91 advertised virtual addresses, an advert holds 90: give the rest advertised = false"},
+		{"90 addresses and the trailer of signed adverts", func(c *Config) { c.HMAC, c.Addresses = hmacConfig(), manyAddresses6(89) }, func(c *Config) { c.Addresses = manyAddresses6(90) },
+			"90 advertised virtual addresses, an advert holds 89: give the rest advertised = false"},
 		{"IPv4 source", nil, func(c *Config) { c.Source = ourSource },
 			"source 198.51.100.1 is not link-local, and IPv6 multicast comes from such a one (RFC 9568 section 5.1.2.1): remove source\n" +
 				"source 198.51.100.1 is not IPv6, and the virtual addresses are"},

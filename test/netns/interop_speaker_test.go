@@ -68,9 +68,9 @@ func (r rules) prefix(address string) string {
 	return address + "/24"
 }
 
-// known tells whether a daemon has what the rules ask for: FRR has neither passwords nor unicast.
+// known tells whether a daemon has what the rules ask for: FRR has neither passwords nor unicast, and is played over IPv4 only.
 func (r rules) known(kind string) bool {
-	return kind != frr || (r.password == "" && !r.unicast)
+	return kind != frr || (r.password == "" && !r.unicast && !r.ipv6)
 }
 
 // A speaker is one of the two daemons, on a node of its own.

@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+	"github.com/mdlayher/ndp"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -304,4 +306,55 @@ func TestVirtualLinkLocalAddressIsNoSource(t *testing.T) {
 	if a := r.primary(); a.IsValid() {
 		t.Errorf("source %s, want none", a)
 	}
+}
+
+// Hosts learn the virtual hardware address together with the router, and the macvlan hears them ask for one.
+func TestRouterAdvertisementsCarryTheVirtualHardwareAddress(t *testing.T) { // R-6.4.3-04, R-8.2.2-03
+	l := newLAN(t)
+	l.linkLocal(sourceAddr6)
+	c := l.disguised("web", 51, "fe80::100/64")
+	ra := vrrp.DefaultRA(600 * time.Second)
+	c.RA = &ra
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	run(t, h)
+	wire := l.capture()
+	must(t, h.Hold(c, true))
+	isRA := func(p gopacket.Packet) bool { return p.Layer(layers.LayerTypeICMPv6RouterAdvertisement) != nil }
+	eventually(t, "an advertisement", func() bool { return len(wire.matching(isRA)) > 0 })
+	for _, p := range wire.matching(isRA) {
+		if ip := p.Layer(layers.LayerTypeIPv6).(*layers.IPv6); !from(c.VMAC.Address)(p) || ip.SrcIP.String() != "fe80::100" {
+			t.Errorf("advertisement from %s, %s; want %s, fe80::100", ip.SrcIP, p.LinkLayer().LinkFlow().Src(), c.VMAC.Address)
+		}
+		options := p.Layer(layers.LayerTypeICMPv6RouterAdvertisement).(*layers.ICMPv6RouterAdvertisement).Options
+		if o := options[0]; o.Type != layers.ICMPv6OptSourceAddress || !bytes.Equal(o.Data, c.VMAC.Address[:]) {
+			t.Errorf("option %v, want the source link-layer address %s", o, c.VMAC.Address)
+		}
+	}
+	eventually(t, "a host is heard", func() bool {
+		l.inject(net.HardwareAddr{0x33, 0x33, 0, 0, 0, 2}, solicitation(t))
+		for _, i := range h.Status().Interfaces {
+			if i.Name == c.VMAC.Name && i.RouterSolicitations > 0 {
+				return true
+			}
+		}
+		return false
+	})
+	must(t, h.Hold(c, false))
+	for _, p := range wire.matching(isRA) {
+		if p.Layer(layers.LayerTypeICMPv6RouterAdvertisement).(*layers.ICMPv6RouterAdvertisement).RouterLifetime == 0 {
+			t.Error("the router took leave of hosts that its successor serves")
+		}
+	}
+}
+
+// solicitation returns the IPv6 packet of a host that asks for routers.
+func solicitation(t *testing.T) []byte {
+	t.Helper()
+	src, dst := peerAddr6, netip.MustParseAddr("ff02::2")
+	body, err := ndp.MarshalMessageChecksum(&ndp.RouterSolicitation{}, src, dst)
+	must(t, err)
+	b := []byte{0x60, 0, 0, 0, 0, byte(len(body)), nextICMPv6, hopLimit}
+	b = append(append(b, src.AsSlice()...), dst.AsSlice()...)
+	return append(b, body...)
 }

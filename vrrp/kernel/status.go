@@ -64,6 +64,9 @@ func (h *Host) Status() Status {
 	for name := range announcers {
 		names[name] = true
 	}
+	for name := range advertisers {
+		names[name] = true
+	}
 	s := Status{VMACs: h.macvlans.status(), Refused: h.fence.count(), Restored: h.ledger.restored.Load(), Resyncs: resyncs, Objects: h.objects()}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		i := h.facts.describe(name)
