@@ -60,6 +60,10 @@ type machine struct {
 	end   context.CancelFunc
 	ended chan error // nil while it does not run
 
+	skew  time.Duration // of its wall clock
+	past  *Member       // of its newest life
+	heard int           // signed adverts
+
 	log         *slog.Logger
 	held        bool // the virtual addresses are there
 	burst       int  // number of the announcement whose repetition is pending
@@ -137,6 +141,11 @@ func (m *machine) wakeUp(cancel context.CancelFunc) *Member {
 	life := m.life + 1
 	notify := func(t Transition) { m.changed(life, t) }
 	g := newMember(m.config, &port{m, life}, m.log, notify, m.clock)
+	g.router.wall = m.wallClock
+	if m.past != nil {
+		g.Recall(m.past.Memory(0))
+	}
+	m.past = g
 	m.lan.mu.Lock()
 	defer m.lan.mu.Unlock()
 	m.life = life
@@ -321,6 +330,7 @@ func (m *machine) arrived(a Advert) {
 	case m.group == nil || !m.up || !a.To.IsMulticast() && a.To != m.addr:
 	case !time.Now().Before(m.readAt):
 		m.group.Receive(a)
+		m.record(a)
 	case len(m.socket) < socketBuffer:
 		m.socket = append(m.socket, a)
 	}

@@ -44,6 +44,7 @@ type world struct {
 	slowest time.Duration // longest interval
 	orders  sync.WaitGroup
 	down    time.Duration // longest time that a backup may wait for an advert
+	signed  bool          // adverts carry a HMAC trailer
 	clean   bool          // nothing was lost since the clients were right
 }
 
@@ -81,10 +82,12 @@ func (w *world) build(seed uint64) {
 	}
 	family := w.family(version)
 	base := w.interval(version)
+	w.signed = w.IntN(3) == 0
 	for i := range n {
 		c := w.config(i, n, version, family, base, unicast)
 		w.slowest = max(w.slowest, c.AdvertInterval)
 		m := w.add(c, seed)
+		w.sign(m)
 		m.holdDelay = time.Duration(w.Int64N(int64(base)))
 		w.note(m, "priority %d interval %s version %d %s nopreempt %v unicast %v hold %s", c.Priority, c.AdvertInterval, version, family, c.NoPreempt, unicast, m.holdDelay)
 	}
@@ -257,6 +260,7 @@ func (w *world) reload(m *machine) {
 	if c.Version == V3 {
 		c.AdvertInterval = w.machines[w.IntN(len(w.machines))].config.AdvertInterval
 	}
+	w.rotate(&c)
 	m.config, m.steady = &c, time.Now()
 	w.note(m, "reloads: priority %d interval %s nopreempt %v", c.Priority, c.AdvertInterval, c.NoPreempt)
 	if m.group != nil {
