@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -98,9 +99,22 @@ func (f *fence) build() error {
 	}
 	f.built = err == nil && len(f.refused) > 0
 	if err != nil {
-		return fmt.Errorf("nftables table %s: %w", tableName, err)
+		return fmt.Errorf("nftables table %s: %w", tableName, tellRefusal(err))
 	}
 	return nil
+}
+
+// errNoTables is what a kernel says that was built without them.
+var errNoTables = errors.New("the kernel has no nftables for IPv4 and IPv6 at once (CONFIG_NF_TABLES_INET)")
+
+// tellRefusal makes one line of what the kernel said about each step of a transaction: of those after the first it only says that they
+// lack it.
+func tellRefusal(err error) error {
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return errNoTables
+	}
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return errors.New(line)
 }
 
 // check looks whether the table is as it shall be, and if not makes it so.
