@@ -250,8 +250,8 @@ func (r *router) configure(wanted routerConfig) error {
 		byName[c.Name] = c
 	}
 	r.retire(byName, wanted.Groups)
-	if err := r.host.SetStatic(wanted.Static); err != nil {
-		errs = append(errs, fmt.Errorf("static: %w", withRights(err, "CAP_NET_ADMIN")))
+	if err := r.host.SetStatic(wanted.Static); err != nil { // it is tried again, and who tracks it has a fault: no reason to refuse the rest
+		r.log.Error("static addresses, routes or rules are missing", "error", withRights(err, "CAP_NET_ADMIN"))
 	}
 	r.forget(wanted.sources())
 	r.host.Watch(wanted.Surroundings)

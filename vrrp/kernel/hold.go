@@ -221,7 +221,7 @@ func (l *ledger) tryAdd(ws []want) (fresh, there []want, err error) {
 			there = append(there, ws[i])
 		case e != nil:
 			l.facts.forget(k)
-			if e = fmt.Errorf("add %s: %w", ws[i], e); !ws[i].opts.Untracked {
+			if e = fmt.Errorf("add %s: %w", ws[i], explainAddress(ws[i], e)); !ws[i].opts.Untracked {
 				errs = append(errs, e)
 			}
 			l.refused[ws[i].name()] = e.Error()

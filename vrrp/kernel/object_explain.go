@@ -83,3 +83,14 @@ func (f *facts) tentative(w want) bool {
 	a, there := f.table.has(addrKey{l.index, w.prefix})
 	return there && (a.assumed || a.flags&unix.IFA_F_TENTATIVE != 0)
 }
+
+// explainAddress adds to what the kernel says about an address what an operator can do about it, where that is known.
+func explainAddress(w want, err error) error {
+	if errors.Is(err, unix.EINVAL) && w.opts.Scope.Set {
+		return fmt.Errorf("%w: all addresses of a network on one interface have one scope", err)
+	}
+	if errors.Is(err, unix.EACCES) && w.prefix.Addr().Is6() {
+		return fmt.Errorf("%w: IPv6 is off on %s, see net.ipv6.conf.%s.disable_ipv6", err, w.ifname, w.ifname)
+	}
+	return err
+}

@@ -43,13 +43,21 @@ func (l *ledger) missing(done *repair) []want {
 	for name, ws := range l.held {
 		absent := l.facts.absent(ws, l.added)
 		if len(absent) > 0 && l.policies[name] == vrrp.StepDownOnLoss {
-			done.lost[name] = "address " + absent[0].String() + " is gone or changed"
+			if i := slices.IndexFunc(absent, l.wasThere); i >= 0 {
+				done.lost[name] = "address " + absent[i].String() + " is gone or changed"
+			}
 			continue
 		}
 		out = append(out, absent...)
 	}
 	slices.SortFunc(out, func(a, b want) int { return cmp.Compare(a.String(), b.String()) })
 	return slices.Compact(out)
+}
+
+// wasThere reports whether w was present: what could not be added is not lost, but a reason for Hold to fail.
+func (l *ledger) wasThere(w want) bool {
+	keys, _, _ := l.facts.resolve([]want{w})
+	return len(keys) == 1 && l.added[keys[0]]
 }
 
 // restoreObjects puts routes and rules back.
@@ -80,7 +88,9 @@ func (l *ledger) compareObjects(done *repair) error {
 		case len(missing) == 0:
 			continue
 		case l.policies[name] == vrrp.StepDownOnLoss && !l.allWaited(missing):
-			done.lost[name] = missing[0].String() + " is gone or changed"
+			if lost := l.present(missing); len(lost) > 0 {
+				done.lost[name] = lost[0].String() + " is gone or changed"
+			}
 			continue
 		}
 		failed, err := l.addObjects(missing)
@@ -115,7 +125,7 @@ func (l *ledger) allWaited(objects []object) bool {
 	return !slices.ContainsFunc(objects, func(o object) bool { return !l.objects.waiting[o.id()] })
 }
 
-// present returns those of objects that are there now.
+// present returns those of objects that are there, or were when that was last looked at.
 func (l *ledger) present(objects []object) []object {
 	return slices.DeleteFunc(slices.Clone(objects), func(o object) bool {
 		_, there := l.objects.made[o.id()]
