@@ -31,7 +31,7 @@ PEERS       := keepalived:keepalived ipvsadm:ipvsadm /usr/lib/frr/vrrpd:frr
 KERNEL      := modprobe:kmod linux.uml:user-mode-linux
 RACE_TOOLS  := gcc:gcc /usr/include/stdlib.h:libc6-dev
 
-.PHONY: all build demo test interop test-fast bench lab lint fuzz cover install clean programs tools-netns tools-lab
+.PHONY: all build demo test interop test-fast bench lab lint fuzz mutants cover install clean programs tools-netns tools-lab
 
 all: build
 
@@ -86,6 +86,10 @@ $(GOLANGCI):
 	@echo "== go install $(notdir $@) (a minute or two, once)"
 	@GOBIN=$(CURDIR)/bin/.install go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(@:bin/golangci-lint-%=%)
 	@mv bin/.install/golangci-lint $@ && rmdir bin/.install
+
+# Breaks the state machine in every small way and demands that the tests notice; some ten minutes.
+mutants:
+	go run ./test/mutants -file vrrp/handover.go -file vrrp/options.go -file vrrp/sync.go -file vrrp/track.go
 
 fuzz:
 	go test -run '^$$' -fuzz '^FuzzParsePacket$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./vrrp
