@@ -179,6 +179,17 @@ type routeEvents struct {
 }
 
 func openRouteEvents(wanted []vrrp.Route, size int, wake func()) (*routeEvents, error) {
+	e, err := subscribeRoutes(wanted, size)
+	if err != nil {
+		return nil, err
+	}
+	e.wake = wake
+	go e.read()
+	return e, nil
+}
+
+// subscribeRoutes makes the kernel queue notices, up to size bytes.
+func subscribeRoutes(wanted []vrrp.Route, size int) (*routeEvents, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
@@ -193,9 +204,7 @@ func openRouteEvents(wanted []vrrp.Route, size int, wake func()) (*routeEvents, 
 		unix.Close(fd)
 		return nil, err
 	}
-	e := &routeEvents{wanted: wanted, file: os.NewFile(uintptr(fd), "rtnetlink"), wake: wake, ended: make(chan struct{})}
-	go e.read()
-	return e, nil
+	return &routeEvents{wanted: wanted, file: os.NewFile(uintptr(fd), "rtnetlink"), ended: make(chan struct{})}, nil
 }
 
 // attachFilter makes the kernel drop notices before they are queued.

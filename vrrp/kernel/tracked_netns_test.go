@@ -238,3 +238,31 @@ func TestLostRouteNoticesAreMadeGood(t *testing.T) {
 		}
 	}
 }
+
+// TestLostRouteNoticeCallsForAReading: the notice of the wanted route itself is among those that the kernel dropped.
+func TestLostRouteNoticeCallsForAReading(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	e, err := subscribeRoutes([]vrrp.Route{{Name: "x", Prefix: netip.MustParsePrefix("10.9.9.9/32"), Table: vrrp.MainTable}}, 1)
+	must(t, err)
+	defer e.file.Close()
+	for i := range 400 {
+		must(t, netlink.RouteAdd(route(l, netip.AddrFrom4([4]byte{10, 8, byte(i >> 8), byte(i)}).String()+"/32", "", 0)))
+	}
+	must(t, netlink.RouteAdd(route(l, "10.9.9.9/32", "", 0)))
+	raw, err := e.file.SyscallConn()
+	must(t, err)
+	buf, drained := make([]byte, noticeSize), 0
+	must(t, raw.Control(func(fd uintptr) {
+		for range 2 {
+			news, err := e.drain(int(fd), buf)
+			must(t, err)
+			if news {
+				drained++
+			}
+		}
+	}))
+	if drained != 1 {
+		t.Errorf("%d of two rounds called for a reading, want the first, with the loss, and not the second", drained)
+	}
+}
