@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -44,13 +45,16 @@ func (d *decoder) interfaceDelays(raw []rawInterface) {
 func (d *decoder) checkDelays(all []*router) {
 	for _, delay := range d.surroundings.Delays {
 		for _, r := range all {
-			patience := 2 * r.AdvertInterval // the others wait for three intervals
-			if r.Interface != delay.Interface || delay.Down < patience || !r.sound {
+			patience := time.Duration(cmp.Or(r.DownAdverts, vrrp.DownAdvertsDefault)-1) * r.AdvertInterval
+			if r.Interface != delay.Interface || delay.Down == 0 || delay.Down < patience || !r.sound {
 				continue
 			}
+			hint := fmt.Sprintf("write less than %q, or a longer advert_interval", short(patience))
+			if patience == 0 {
+				hint = "remove down_delay, or write down_timer_adverts = 3 on all routers of the address"
+			}
 			d.problem(d.interfaces[delay.Interface].Down.Expr.Range(), fmt.Sprintf("down_delay %s of %s is too long for %s, which advertises every %s: the others take over before it ends",
-				short(delay.Down), delay.Interface, r.name, short(r.AdvertInterval)),
-				fmt.Sprintf("write less than %q, or a longer advert_interval", short(patience)))
+				short(delay.Down), delay.Interface, r.name, short(r.AdvertInterval)), hint)
 		}
 	}
 }
