@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // An Advert is a parsed packet with what its IP header said.
@@ -95,7 +96,7 @@ func Differences(c *Config, a Advert) []string {
 	var out []string
 	p := a.Packet
 	if p.Interval != c.AdvertInterval {
-		out = append(out, fmt.Sprintf("advertises every %s, we every %s", p.Interval, c.AdvertInterval))
+		out = append(out, intervalDiffers(p.Interval, c.AdvertInterval))
 	}
 	if p.Priority == PriorityOwner && c.Priority == PriorityOwner {
 		out = append(out, "two routers have priority 255: only one can own the addresses")
@@ -106,6 +107,10 @@ func Differences(c *Config, a Advert) []string {
 		out = append(out, setDifferences(c.Advertised(), p.Addresses)...)
 	}
 	return out
+}
+
+func intervalDiffers(theirs, ours time.Duration) string {
+	return fmt.Sprintf("advertises every %s, we every %s", theirs, ours)
 }
 
 // sameOrder reports whether theirs is what c advertises, in that order: the usual case, decided without allocation.

@@ -63,6 +63,9 @@ func refusalOf(err error) Reason {
 func (r *router) refuse(a Advert, err error) {
 	reason := refusalOf(err)
 	r.counts.drops.Count(reason)
+	if reason == DropInterval { // an alarm: two masters are likely
+		r.warnings.add(a.From, intervalDiffers(a.Packet.Interval, r.config.AdvertInterval)+", and version 2 drops that: two masters are likely", r.now())
+	}
 	if reason == DropNotRunning || reason == DropOwn { // expected, and nobody's mistake
 		return
 	}
@@ -73,10 +76,8 @@ func (r *router) refuse(a Advert, err error) {
 
 // complainAbout says at a limited rate how a peer is configured differently.
 func (r *router) complainAbout(from netip.Addr, difference string) {
-	kind := difference
-	if i := strings.IndexAny(kind, "0123456789:"); i >= 0 { // where the values begin
-		kind = kind[:i]
-	}
+	r.warnings.add(from, difference, r.now())
+	kind := kindOf(difference)
 	if n, ok := r.complaints.admit(from.String()+" "+kind, r.now()); ok {
 		r.log.Warn("peer is configured differently", "router", r.config.Name, "from", from, "difference", difference, "suppressed", n)
 	}

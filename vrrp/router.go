@@ -68,6 +68,7 @@ type router struct {
 
 	aside      time.Time // since when State.Aside is set; zero while it is not
 	complaints complaints
+	warnings   warnings  // any goroutine reads it
 	counts     counts    // any goroutine reads it
 	published  published // any goroutine reads it
 }

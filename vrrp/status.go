@@ -41,6 +41,10 @@ type Status struct {
 	Dropped         map[string]uint64 `json:"dropped"`          // by the label of the Reason; all of them
 	Transitions     uint64            `json:"transitions"`
 	AdvertLateness  Duration          `json:"advert_lateness_max"` // longest time from when an advert was due to when it was sent
+
+	AdvertLatenessHistogram Histogram `json:"advert_lateness"`
+	Warnings                []Warning `json:"warnings"`       // how peers are configured differently, at present
+	WarnedAdverts           uint64    `json:"warned_adverts"` // adverts that a warning was about, in all
 }
 
 // A Duration is a time.Duration that is a string with units in JSON, for example "250ms".
@@ -62,7 +66,7 @@ func (d *Duration) UnmarshalText(b []byte) error {
 // counts are the counters of a router. Its goroutine adds, any goroutine reads.
 type counts struct {
 	sent, received, unsent, sendErrors, repliesDelayed, transitions atomic.Uint64
-	lateness                                                        maximum
+	lateness                                                        latenessRecord
 	drops                                                           Drops
 }
 
@@ -153,6 +157,8 @@ func (r *router) snapshot() Status {
 	s.RepliesDelayed = c.repliesDelayed.Load()
 	s.Dropped = c.drops.Snapshot()
 	s.Transitions = c.transitions.Load()
-	s.AdvertLateness = Duration{time.Duration(c.lateness.nanoseconds.Load())}
+	s.AdvertLateness = Duration{time.Duration(c.lateness.longest.nanoseconds.Load())}
+	s.AdvertLatenessHistogram = c.lateness.histogram()
+	s.Warnings, s.WarnedAdverts = r.warnings.current(time.Now(), max(s.AdvertInterval.Duration, s.MasterInterval.Duration))
 	return s
 }

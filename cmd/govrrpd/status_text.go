@@ -107,6 +107,9 @@ func addressesAndFaults(r vrrp.Status) string {
 	if !r.Aside.IsZero() {
 		words = append(words, "STANDS ASIDE since a failover, until `govrrpd takeover "+r.Name+"`")
 	}
+	for _, w := range r.Warnings {
+		words = append(words, fmt.Sprintf("WARNING: %s %s", w.From, w.Text))
+	}
 	for _, reason := range r.Reasons {
 		words = append(words, "FAULT: "+reason)
 	}
