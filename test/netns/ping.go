@@ -32,13 +32,13 @@ const noReply = time.Duration(-1)
 // Ping sends an echo request to addr at every interval, until Stop or the end of the World. It sends at most 65,536.
 func (n *Node) Ping(addr netip.Addr, interval time.Duration) *Pinger {
 	n.w.t.Helper()
-	network, any := "ip4:icmp", "0.0.0.0"
+	network, local := "ip4:icmp", "0.0.0.0"
 	p := &Pinger{ask: ipv4.ICMPTypeEcho, answer: ipv4.ICMPTypeEchoReply}
 	if addr.Is6() {
-		network, any = "ip6:ipv6-icmp", "::"
+		network, local = "ip6:ipv6-icmp", "::"
 		p.ask, p.answer = ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply
 	}
-	conn, err := n.ListenPacket(network, any)
+	conn, err := n.ListenPacket(network, local)
 	n.w.must(err, "%s: ping", n.Name)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(n.w.t.Context()))
 	p.conn, p.cancel = conn, cancel

@@ -136,8 +136,13 @@ func (a *advertiser) send(r *advertised, lifetime time.Duration) {
 func (a *advertiser) run(ctx context.Context, log *slog.Logger) {
 	fd, err := openPacket()
 	if err != nil {
-		log.Error("no packet socket, hosts are sent no router advertisements", "interface", a.name, "error", err)
-		return
+		log.Error("no packet socket, hosts are sent no router advertisements until there is one", "interface", a.name, "error", err)
+	}
+	for err != nil {
+		if rest(ctx, compareRetry); ctx.Err() != nil {
+			return
+		}
+		fd, err = openPacket()
 	}
 	defer unix.Close(fd)
 	a.attach(&frameWriter{fd: fd})
