@@ -71,6 +71,7 @@ func writeVRRP(w io.Writer, s Status, now time.Time) {
 	writeSyncGroups(w, s.Groups, now)
 	writeHeld(w, s.Kernel.Objects)
 	writeVMACs(w, s.Kernel.VMACs)
+	writeSigned(w, s.VRRP, now)
 }
 
 // writeSyncGroups shows the routers that change role together; nothing where there are none, as on most hosts.
