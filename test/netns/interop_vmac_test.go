@@ -68,6 +68,11 @@ func newGuised(t, parent *testing.T, kind, otherKind string, ipv6 bool) *guised 
 		address = "2001:db8::77/64"
 	}
 	d.lan.Attach(g.client, "eth0", address)
+	for _, s := range d.speakers {
+		if s.kind == keepalived { // it leaves this alone, and asks for the client in the name of the virtual address with its own hardware address
+			s.node.Sysctl("net/ipv4/conf/eth0/arp_announce", "2")
+		}
+	}
 	return g
 }
 
