@@ -6,12 +6,12 @@ import "time"
 func (e *Engine) hear(a Arrival) {
 	packet, err := ParsePacket(a.Payload)
 	if err != nil {
-		e.drop(err.(Reason)) //nolint:errorlint,forcetypeassert // ParsePacket returns nothing else, and a wrong packet must cost nothing
+		e.drop(err.(Reason)) //nolint:forcetypeassert // ParsePacket returns nothing else, and a wrong packet must cost nothing
 		return
 	}
 	p, err := e.find(a, packet)
 	if err != nil {
-		e.drop(err.(Reason)) //nolint:errorlint,forcetypeassert // as above
+		e.drop(err.(Reason)) //nolint:forcetypeassert // as above
 		return
 	}
 	p.heard = time.Now()
@@ -48,7 +48,7 @@ func (e *Engine) findByAddress(a Arrival) (*peer, error) {
 			return p, nil
 		}
 		if err != DropPort || refusal == DropUnknownPeer { // which says the least
-			refusal = err.(Reason) //nolint:errorlint,forcetypeassert // admits returns nothing else
+			refusal = err.(Reason) //nolint:forcetypeassert // admits returns nothing else
 		}
 	}
 	return nil, refusal
