@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/net/ipv4"
@@ -188,105 +187,6 @@ func (p *port) overflows() uint64 {
 		return p.overflow
 	}
 	return p.overflow + uint64(socketDrops(p.raw))
-}
-
-// openRaw returns a socket that sends and hears adverts on one interface. Until it is bound it could hear those of all interfaces,
-// so what came meanwhile is thrown away.
-func openRaw(ifi *net.Interface, sources []netip.Addr) (conn, syscall.RawConn, error) {
-	return openProtocol(ifi, vrrp.Protocol, filter(sources))
-}
-
-// openAH is openRaw for adverts with an authentication header.
-func openAH(ifi *net.Interface, sources []netip.Addr) (conn, syscall.RawConn, error) {
-	return openProtocol(ifi, vrrp.ProtocolAH, filterAH(sources))
-}
-
-func openProtocol(ifi *net.Interface, protocol int, program []bpf.Instruction) (conn, syscall.RawConn, error) {
-	control := func(_, _ string, raw syscall.RawConn) error { return prepare(raw, ifi.Name, options4) }
-	lc := net.ListenConfig{Control: control}
-	c, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", protocol), "0.0.0.0")
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, raw, err := wrap(c, ifi, program)
-	if err != nil {
-		c.Close()
-		return nil, nil, err
-	}
-	return conn, raw, nil
-}
-
-// A socketOption is one whose value is a number.
-type socketOption struct{ level, option, value int }
-
-var options4 = []socketOption{{unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0}}
-
-// prepare sets what must hold before the first packet is heard.
-func prepare(raw syscall.RawConn, ifname string, options []socketOption) error {
-	var opts error
-	err := raw.Control(func(f uintptr) {
-		fd := int(f)
-		opts = os.NewSyscallError("bind to device", unix.BindToDevice(fd, ifname))
-		for _, o := range append(options, socketOption{unix.SOL_SOCKET, unix.SO_PRIORITY, priorityControl}) {
-			opts = errors.Join(opts, os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, o.level, o.option, o.value)))
-		}
-		setReceiveBuffer(fd, receiveBuffer)
-	})
-	return errors.Join(err, opts)
-}
-
-// wrap finishes the set-up: filter, group, and no copies of our own adverts.
-func wrap(c net.PacketConn, ifi *net.Interface, program []bpf.Instruction) (*ipv4.RawConn, syscall.RawConn, error) {
-	raw, err := c.(*net.IPConn).SyscallConn()
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, err := ipv4.NewRawConn(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := setFilter(conn, program); err != nil {
-		return nil, nil, err
-	}
-	if err := discard(raw); err != nil {
-		return nil, nil, err
-	}
-	err = errors.Join(
-		conn.SetMulticastInterface(ifi),
-		conn.SetMulticastLoopback(false),
-		conn.JoinGroup(ifi, &net.IPAddr{IP: vrrp.Group4.AsSlice()}))
-	return conn, raw, err
-}
-
-func setFilter(c conn, program []bpf.Instruction) error {
-	prog, err := bpf.Assemble(program)
-	if err != nil {
-		return err
-	}
-	return c.SetBPF(prog)
-}
-
-// discard reads what is queued.
-func discard(raw syscall.RawConn) error {
-	var b [1]byte
-	return raw.Control(func(fd uintptr) {
-		for {
-			if _, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_DONTWAIT); err != nil && err != unix.EINTR {
-				return
-			}
-		}
-	})
-}
-
-// socketDrops returns how many packets found the receive queue of the socket full; 0 when the kernel does not tell.
-func socketDrops(raw syscall.RawConn) uint32 {
-	var info [unix.SK_MEMINFO_DROPS + 1]uint32
-	size := uint32(unsafe.Sizeof(info))
-	_ = raw.Control(func(fd uintptr) { // x/sys has no function for this option
-		_, _, _ = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
-			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
-	})
-	return info[unix.SK_MEMINFO_DROPS]
 }
 
 // send sends p at once, through v if there is one. A full transmit queue is an error and not a wait.
