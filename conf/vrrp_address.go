@@ -86,14 +86,30 @@ func (d *decoder) addAddress(r *router, a vrrp.Address, at hcl.Range) {
 
 // checkAdvertised checks how many addresses an advert would name.
 func (d *decoder) checkAdvertised(r *router) {
-	switch n := len(r.Advertised()); {
-	case n > vrrp.MaxAddresses:
-		d.problem(r.raw.Place, fmt.Sprintf("%s advertises %d addresses, an advert holds %d", r.name, n, vrrp.MaxAddresses),
-			`write the rest as virtual_address "…" { advertised = false }; they move along`)
+	n := len(r.Advertised())
+	limit := vrrp.MaxAddresses
+	if n > 0 && r.Family() == vrrp.IPv6 {
+		limit = vrrp.MaxAddresses6
+	}
+	switch {
+	case n > limit:
+		d.leaveOut(r, n, limit)
 	case len(r.Addresses) == 0:
 		d.missing(r.raw.Place, r.name, "virtual_addresses", fmt.Sprintf("[%q]", vipExample))
 	case n == 0:
 		d.problem(r.raw.Place, r.name+" advertises none of its addresses, an advert names at least one", "remove advertised = false from one of them")
+	}
+}
+
+// leaveOut keeps what an advert has no room for out of it, as keepalived does. These addresses move along all the same.
+func (d *decoder) leaveOut(r *router, n, limit int) {
+	d.warn(r.raw.Place, fmt.Sprintf("%s has %d addresses to advertise, an advert holds %d: the last %d are not advertised", r.name, n, limit, n-limit),
+		`they move along all the same; write them as virtual_address "…" { advertised = false } to say so`)
+	for i := len(r.Addresses) - 1; n > limit; i-- {
+		if !r.Addresses[i].Excluded {
+			r.Addresses[i].Excluded = true
+			n--
+		}
 	}
 }
 

@@ -111,10 +111,6 @@ func (d *decoder) routerIPv6(r *router) {
 		d.problem(raw.Checksum.Expr.Range(), "over IPv6 there is one form of checksum", "remove checksum")
 		r.Checksum = vrrp.FormAuto
 	}
-	if n := len(r.Advertised()); n > vrrp.MaxAddresses6 && n <= vrrp.MaxAddresses {
-		d.problem(raw.Place, fmt.Sprintf("%s advertises %d IPv6 addresses, an advert holds %d", r.name, n, vrrp.MaxAddresses6),
-			`write the rest as virtual_address "…" { advertised = false }; they move along`)
-	}
 	i := slices.IndexFunc(r.Addresses, func(a vrrp.Address) bool { return !a.Excluded })
 	if first := r.Addresses[max(i, 0)].Prefix.Addr(); !first.IsLinkLocalUnicast() && r.LinkLocalFirst {
 		d.problem(r.vips[max(i, 0)], fmt.Sprintf("the first virtual address is %s, over IPv6 it must be link-local (RFC 9568 section 5.2.9)", first),

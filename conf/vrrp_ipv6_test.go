@@ -65,7 +65,7 @@ func TestNinetyIPv6AddressesFitAnAdvert(t *testing.T) {
 		return "vrrp_instance \"web\" {\n interface = \"eth0\"\n virtual_router_id = 1\n virtual_addresses = [" + strings.Join(addrs, ", ") + "]\n}\n"
 	}
 	mustLoad(t, nil, file(t, text(90)))
-	if got := diagnose(t, nil, file(t, text(91))); !strings.Contains(got, "advertises 91 IPv6 addresses, an advert holds 90") {
+	if got := diagnose(t, nil, file(t, text(91))); !strings.Contains(got, "has 91 addresses to advertise, an advert holds 90: the last 1 are not advertised") {
 		t.Errorf("91 addresses: %s", got)
 	}
 }

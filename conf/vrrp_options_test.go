@@ -55,3 +55,16 @@ func TestStrictKeepsToTheRFC(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 }
+
+func TestAddressesThatAnAdvertHasNoRoomForMoveAlongUnnamed(t *testing.T) {
+	text := "vrrp_instance \"web\" {\n interface = \"eth0\"\n virtual_router_id = 51\n" +
+		" virtual_addresses = [for i in range(1, 301) : cidrhost(\"10.0.0.0/16\", i)]\n}\n"
+	c, _ := Load([]string{file(t, text)}, nil)
+	if c == nil {
+		t.Fatal("refused")
+	}
+	r := c.Routers[0]
+	if named := r.Advertised(); len(r.Addresses) != 300 || len(named) != vrrp.MaxAddresses || named[254] != netip.MustParseAddr("10.0.0.255") {
+		t.Errorf("%d addresses, %d of them advertised", len(r.Addresses), len(named))
+	}
+}
