@@ -74,6 +74,9 @@ func (d *decoder) strict(r *router) {
 	if raw.Auth != nil {
 		refuse(true, raw.Auth.Place, "authentication { }, which RFC 3768 removed", "remove it")
 	}
+	if h := r.HMAC; h != nil && h.Mode != vrrp.HMACEnforce {
+		refuse(true, raw.HMAC.Mode.Expr.Range(), fmt.Sprintf("hmac with mode %q", h.Mode), `write mode = "enforce"`)
+	}
 	for _, option := range []struct {
 		a   *hcl.Attribute
 		bad bool

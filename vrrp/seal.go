@@ -15,7 +15,7 @@ import (
 const maxSenders = 1024
 
 // A seal signs the adverts of one router, checks those of others, and remembers what must not come a second time. Its zero value is that
-// of a router without HMAC. The router's goroutine calls everything but memory, recall and report.
+// of a router without HMAC. The router's goroutine calls everything but memory, recall and status.
 type seal struct {
 	hmac    *HMAC // nil for none
 	digests map[uint8]hash.Hash
