@@ -1,8 +1,8 @@
 // Package conf reads the configuration: HCL in, domain values out. The structs that mirror the HCL never leave it.
 //
-// It is pure but for reading: the named files, the host's name, the user database, the names that iproute2 gives to tables and the scripts' permissions. Nothing is asked
-// of the network, and nothing on the host is changed. Everything that is wrong is reported at once, each mistake with its place
-// and with what to write instead.
+// It is pure but for reading: the named files, the host's name, the user database, the names that iproute2 gives to tables, and the
+// scripts' permissions. Nothing is asked of the network, and nothing on the host is changed. Everything that is wrong is reported at
+// once, each mistake with its place and with what to write instead.
 //
 //	files.go     paths -> bytes
 //	nesting.go   bytes that would overflow the parser's stack are refused
