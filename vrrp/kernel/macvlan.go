@@ -84,6 +84,7 @@ type macvlans struct {
 // settled says which macvlan has our settings.
 type settled struct {
 	index int
+	ipv6  bool // those for IPv6
 	sure  bool // nobody had the time to change them since
 }
 
@@ -137,13 +138,14 @@ func (s *macvlans) present(m macvlan) error {
 			return err
 		}
 	}
-	if s.settled[m.name] == (settled{l.index, true}) {
+	now := settled{l.index, m.ipv6, true}
+	if s.settled[m.name] == now {
 		return nil
 	}
 	if err := s.settle(m, l, base); err != nil {
 		return err
 	}
-	s.settled[m.name] = settled{l.index, true}
+	s.settled[m.name] = now
 	return nil
 }
 
@@ -227,7 +229,7 @@ func (s *macvlans) settle(m macvlan, l, base link) error {
 			return err
 		}
 	}
-	again := s.settled[m.name].index == l.index
+	again := s.settled[m.name] == settled{index: l.index, ipv6: m.ipv6}
 	if !again && (setting{"ipv4", "all", "arp_filter", ""}).number() != 0 {
 		s.log.Warn("net.ipv4.conf.all.arp_filter is set: nobody is told the virtual hardware address", "router", m.router)
 	}
@@ -253,7 +255,7 @@ func (s *macvlans) doubt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, is := range s.settled {
-		s.settled[name] = settled{index: is.index}
+		s.settled[name] = settled{index: is.index, ipv6: is.ipv6}
 	}
 }
 

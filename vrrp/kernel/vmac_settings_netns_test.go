@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -93,5 +94,24 @@ func TestNoIdentifierComesFromTheVMAC(t *testing.T) {
 		if s := p.String(); strings.Contains(s, "RouterSolicitation") || strings.Contains(s, "fe80::200:5eff") {
 			t.Errorf("the VMAC sent %s", s)
 		}
+	}
+}
+
+// A reload may bring the first IPv6 address, and take it away again.
+func TestVMACTakesIPv6WhenAReloadBringsIt(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.disguised("r5", 75, "192.0.2.10/24")
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	must(t, h.Hold(c, true))
+	more := *c
+	more.Addresses = append(more.Addresses[:1:1], vrrp.Address{Prefix: netip.MustParsePrefix("2001:db8::10/64"), Excluded: true})
+	must(t, h.Configure(&more))
+	must(t, h.Hold(&more, true))
+	must(t, h.Configure(c))
+	must(t, h.Hold(c, true))
+	if got := (setting{"ipv6", c.VMAC.Name, "disable_ipv6", ""}).number(); got != 1 {
+		t.Error("IPv6 stayed when nobody needed it any more")
 	}
 }
