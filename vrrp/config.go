@@ -88,7 +88,9 @@ type Config struct {
 	Rules     []Rule      // added after the routes, removed before them
 	OnLoss    LossPolicy
 	Announce  Announce
-	RA        *RouterAdvertisement // IPv6: what a master tells hosts; nil for nothing
+	// VerifyAddresses is how often a master asks the network whether another host answers for its addresses, 1 s to 24 h; 0 for never.
+	VerifyAddresses time.Duration
+	RA              *RouterAdvertisement // IPv6: what a master tells hosts; nil for nothing
 
 	Track []Tracker // each source once
 
@@ -112,16 +114,6 @@ type Address struct {
 	Excluded  bool   // held, but not named in adverts
 	AddressOptions
 }
-
-// Announce says how gratuitous ARP (for IPv6, unsolicited neighbour advertisements) is sent after a router became master.
-type Announce struct {
-	Repeat  int           // packets per address and burst
-	Delay   time.Duration // from the first burst to the second; 0 for one burst only
-	Refresh time.Duration // between single announcements for as long as the role lasts; 0 for none
-}
-
-// AnnounceDefault is what keepalived sends: 5 packets, and 5 more after 5 s.
-var AnnounceDefault = Announce{Repeat: 5, Delay: 5 * time.Second}
 
 // Unicast reports whether adverts go to configured peers instead of the multicast group.
 func (c *Config) Unicast() bool { return len(c.Peers) > 0 }
@@ -167,7 +159,7 @@ func (c *Config) Validate() error {
 	if err := c.validateFamily(); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, c.validateEnds(), c.validateForms(), c.validateTrack(), c.validateOptions(), c.validateHMAC(), c.validateVMAC(), c.validateRA(), c.validateHeld())...)
+	return errors.Join(append(errs, c.validateEnds(), c.validateForms(), c.validateTrack(), c.validateOptions(), c.validateHMAC(), c.validateVMAC(), c.validateRA(), c.validateHeld(), c.validateAnnounce())...)
 }
 
 // validateEnds checks where adverts come from and go to.

@@ -147,6 +147,7 @@ func (g *Group) learn() {
 			m.router.learn(news)
 		}
 		lost := m.router.heed(m.follow.outcome())
+		m.router.heedClaims()
 		changed = changed || fresh || lost
 	}
 	if changed {

@@ -299,7 +299,9 @@ func TestStatusInJSON(t *testing.T) {
     "sum": 0
   },
   "warnings": [],
-  "warned_adverts": 0
+  "warned_adverts": 0,
+  "rivals": [],
+  "dual_masters": 0
 }`
 		want = strings.Replace(want, "2000-01-01T00:00:00.321875Z", s.Since.Format(time.RFC3339Nano), 1)
 		if diff := cmp.Diff(want, string(got)); diff != "" {

@@ -3,6 +3,7 @@ package vrrp
 import (
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -101,7 +102,13 @@ func (m *Member) drivenBy(g *Group) {
 		return
 	}
 	m.release, m.released = make(chan struct{}), make(chan error, 1)
-	go func() { m.released <- m.follow.run(m.release) }() // end waits for it
+	go func() { // end waits for it
+		var patrol sync.WaitGroup
+		patrol.Go(func() { m.router.patrol.run(m.release) })
+		err := m.follow.run(m.release)
+		patrol.Wait()
+		m.released <- err
+	}()
 }
 
 // stop lets the router resign, once.

@@ -66,6 +66,9 @@ func (r *router) refuse(a Advert, err error) {
 	if reason == DropInterval { // an alarm: two masters are likely
 		r.warnings.add(a.From, intervalDiffers(a.Packet.Interval, r.config.AdvertInterval)+", and version 2 drops that: two masters are likely", r.now())
 	}
+	if r.state.advertises() && rivalSign(a.Packet, reason) {
+		r.rivalHeard(a, reason)
+	}
 	if reason == DropNotRunning || reason == DropOwn { // expected, and nobody's mistake
 		return
 	}

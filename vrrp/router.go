@@ -55,6 +55,7 @@ type router struct {
 	announceAt time.Time // an announcement that had to wait
 	retryAt    time.Time // the end of holdFault
 	delayAt    time.Time // the end of the preempt delay
+	rivalsAt   time.Time // a rival may be gone
 
 	looks      int       // how often the deadline was put off
 	repliedAt  time.Time // last advert sent
@@ -69,6 +70,8 @@ type router struct {
 	aside      time.Time // since when State.Aside is set; zero while it is not
 	complaints complaints
 	warnings   warnings  // any goroutine reads it
+	rivals     rivals    // any goroutine reads it
+	patrol     *patrol   // looks for rivals, and tells of them
 	counts     counts    // any goroutine reads it
 	published  published // any goroutine reads it
 }
@@ -86,6 +89,7 @@ func newRouter(c *Config, h Host, f *followUp, log *slog.Logger, notify func(Tra
 	r.speech, r.wall = newSpeech(c), now
 	r.seal.configure(c)
 	r.guard.configure(c)
+	r.patrol = newPatrol(h, log, &r.rivals, f.done)
 	r.publish()
 	return r
 }
@@ -138,7 +142,7 @@ func (r *router) reconfigure(c *Config) {
 	if changed && r.holdFault != "" {
 		r.retryAt = r.now() // the new ones may be right
 	}
-	if r.state.Role != Master || !changed && old.Announce == c.Announce && old.RA.Equal(c.RA) {
+	if r.state.Role != Master || !changed && old.Announce.Equal(c.Announce) && old.RA.Equal(c.RA) {
 		return
 	}
 	r.hold(true)
@@ -235,7 +239,11 @@ func (r *router) receive(a Advert) {
 	for _, difference := range Differences(r.config, a) {
 		r.complainAbout(a.From, difference)
 	}
+	ruled := r.state.advertises()
 	r.group.happen(r, Received{From: a.From, Packet: a.Packet}, time.Time{})
+	if ruled && r.state.advertises() && a.Packet.Priority != PriorityResign {
+		r.rivalHeard(a, numReasons)
+	}
 }
 
 func (r *router) admit(a Advert) error {
@@ -303,6 +311,7 @@ func (r *router) catchUp() bool {
 	if over(r.announceAt, now) {
 		r.announceProvoked(now)
 	}
+	r.expireRivals(now)
 	if over(r.delayAt, now) {
 		r.delayAt = time.Time{}
 		r.step(DelayEnded{}, time.Time{})
@@ -320,7 +329,7 @@ func over(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 // next returns the next deadline, or none.
 func (r *router) next() time.Time {
 	var next time.Time
-	for _, t := range [...]time.Time{r.deadline, r.alertAt, r.replyAt, r.announceAt, r.retryAt, r.delayAt} {
+	for _, t := range [...]time.Time{r.deadline, r.alertAt, r.replyAt, r.announceAt, r.retryAt, r.delayAt, r.rivalsAt} {
 		next = earlier(next, t)
 	}
 	return next
@@ -343,6 +352,7 @@ func (r *router) step(ev Event, due time.Time) {
 	}
 	if !after.advertises() {
 		r.replyAt, r.announceAt = time.Time{}, time.Time{}
+		r.forgetRivals()
 	}
 	if after.Role != before.Role {
 		r.report(before, ev)

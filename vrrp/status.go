@@ -45,6 +45,9 @@ type Status struct {
 	AdvertLatenessHistogram Histogram `json:"advert_lateness"`
 	Warnings                []Warning `json:"warnings"`       // how peers are configured differently, at present
 	WarnedAdverts           uint64    `json:"warned_adverts"` // adverts that a warning was about, in all
+
+	Rivals      []Rival `json:"rivals"`       // other masters at present, while we are one
+	DualMasters uint64  `json:"dual_masters"` // rivals that there were, in all
 }
 
 // A Duration is a time.Duration that is a string with units in JSON, for example "250ms".
@@ -113,6 +116,7 @@ func (r *router) publish() {
 	}
 	r.published.seen = now
 	r.published.hmac.Store(r.config.HMAC)
+	r.guardAddresses()
 	r.published.status.Store(now.status())
 }
 
@@ -160,5 +164,6 @@ func (r *router) snapshot() Status {
 	s.AdvertLateness = Duration{time.Duration(c.lateness.longest.nanoseconds.Load())}
 	s.AdvertLatenessHistogram = c.lateness.histogram()
 	s.Warnings, s.WarnedAdverts = r.warnings.current(time.Now(), max(s.AdvertInterval.Duration, s.MasterInterval.Duration))
+	s.Rivals, s.DualMasters = r.rivals.current()
 	return s
 }

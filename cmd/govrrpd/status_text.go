@@ -61,7 +61,7 @@ func writeVRRP(w io.Writer, s Status, now time.Time) {
 			master = r.Master.String()
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\t%s\t%s\n", r.Name, r.Interface, r.VRID, r.Role, r.Priority, master,
-			age(now, r.Since), addressesAndFaults(r))
+			age(now, r.Since), addressesAndFaults(r, now))
 	}
 	if s.Router.Error != "" {
 		fmt.Fprintf(w, "  not known: %s\n\n", s.Router.Error)
@@ -94,7 +94,7 @@ func writeSyncGroups(w io.Writer, groups []vrrp.GroupStatus, now time.Time) {
 const shownAddresses = 3
 
 // addressesAndFaults is the last cell of a router: what it is for, and why it may not.
-func addressesAndFaults(r vrrp.Status) string {
+func addressesAndFaults(r vrrp.Status, now time.Time) string {
 	var words []string
 	for _, a := range r.VirtualAddresses[:min(len(r.VirtualAddresses), shownAddresses)] {
 		words = append(words, a.String())
@@ -108,6 +108,7 @@ func addressesAndFaults(r vrrp.Status) string {
 	if !r.Aside.IsZero() {
 		words = append(words, "STANDS ASIDE since a failover, until `govrrpd takeover "+r.Name+"`")
 	}
+	words = append(words, rivals(r.Rivals, now)...)
 	for _, w := range r.Warnings {
 		words = append(words, fmt.Sprintf("WARNING: %s %s", w.From, w.Text))
 	}
