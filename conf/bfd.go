@@ -117,8 +117,8 @@ func (d *decoder) bfdAddress(a *hcl.Attribute, example string, into *netip.Addr)
 
 func (d *decoder) bfdTiming(s bfdSession) {
 	raw := s.raw
-	active := span{low: bfd.MinInterval, high: bfd.MaxInterval}
-	idle := span{low: bfd.MinIdle, high: bfd.MaxIdle}
+	active := span{low: bfd.MinInterval, high: bfd.MaxInterval, bare: "ms"} // as keepalived has these
+	idle := span{low: bfd.MinIdle, high: bfd.MaxIdle, bare: "ms"}
 	for _, t := range []struct {
 		from   *hcl.Attribute
 		within span

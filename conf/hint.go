@@ -26,7 +26,7 @@ func (s *source) rewordKeyword(diag *hcl.Diagnostic) *hcl.Diagnostic {
 		keyword := argument.FindString(diag.Detail)
 		return newProblem(at, fmt.Sprintf("dynamic has no %s", strings.Trim(keyword, `"`)), dynamicHint(keyword))
 	case known && schema[name] == "block":
-		return newProblem(at, fmt.Sprintf("%s is a block, not a keyword", name), fmt.Sprintf("write %s { … } without the =", name))
+		return newProblem(at, fmt.Sprintf("%s is a block, not a keyword", name), fmt.Sprintf("write %s without the =", blockForm(name, block)))
 	case known && schema[name] == "attribute":
 		return newProblem(at, fmt.Sprintf("%s is a keyword, not a block", name), fmt.Sprintf("write %s = …", name))
 	default:
@@ -54,7 +54,7 @@ func within(block string) string {
 
 // keywordHint says what to write instead of a keyword that is not known in block.
 func keywordHint(name, block string, schema map[string]string) string {
-	if hint, ok := translations()[name]; ok {
+	if hint := translate(name, block); hint != "" {
 		return hint
 	}
 	if later()[name] {
@@ -122,7 +122,8 @@ func (s *source) blocks(name string) hclsyntax.Blocks {
 // rawBlocks are the structs that blocks are decoded into, by block.
 func rawBlocks() map[string]any {
 	return map[string]any{
-		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{},
+		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{}, "vrrp_sync_group": rawSyncGroup{},
+		"router_advertisement": rawAdvertisement{}, "prefix": rawPrefix{},
 		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "peer": rawPeer{}, "garp": rawAnnounce{}, "vmac": rawVMAC{},
 		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{},
 		"check": rawCheck{}, "bfd_instance": rawBFD{},
@@ -165,90 +166,6 @@ func schemaOf(block string) (map[string]string, bool) {
 		out[b.Type] = "block"
 	}
 	return out, true
-}
-
-// translations says what keepalived's, ipvsadm's and ldirectord's words are here.
-func translations() map[string]string {
-	return map[string]string{
-		"state":                   "there are no initial states: the priority decides, and preempt = false keeps a master",
-		"virtual_ipaddress":       `write virtual_addresses = ["192.0.2.10/24"]`,
-		"virtual_ip":              `write virtual_addresses = ["192.0.2.10/24"]`,
-		"vip":                     `write virtual_addresses = ["192.0.2.10/24"]`,
-		"vrid":                    "write virtual_router_id",
-		"virtual_routes":          `write route "10.0.0.0/8" { via = "192.0.2.1" } for each`,
-		"virtual_rules":           `write rule { from = "192.0.2.10/32", table = 100 } for each, with a line for each keyword`,
-		"static_ipaddress":        `write static_address "192.0.2.20/24" { interface = "eth0" } for each`,
-		"static_routes":           `write static_route "10.0.0.0/8" { via = "192.0.2.1" } for each`,
-		"static_rules":            `write static_rule { … } for each, with a line for each keyword`,
-		"track_group":             `write track = ["web"] in static_address, static_route or static_rule`,
-		"no_track":                "write track = false",
-		"dont_track_primary":      "write track_primary = false",
-		"brd":                     `write broadcast = "+"`,
-		"dev":                     `write interface = "eth0"`,
-		"src":                     `write source = "192.0.2.10"`,
-		"gw":                      `write via = "192.0.2.1"`,
-		"mngtmpaddr":              "write manage_temporary = true",
-		"nodad":                   "remove it, this is the default; dad = true runs the detection",
-		"preferred_lft":           `write preferred_lifetime = "3600s"`,
-		"preference":              "write priority in rule { }",
-		"advert_int":              `write advert_interval = "1s"`,
-		"nopreempt":               "write preempt = false",
-		"auth_hmac":               `write hmac { active_key = 1 … }`,
-		"auth_type":               `write type = "pass" or type = "ah" in authentication { }`,
-		"auth_pass":               "write password = … in authentication { }",
-		"unicast_peer":            `write unicast { peers = ["10.0.0.2"] }`,
-		"unicast_src_ip":          `write source = "10.0.0.1" in unicast { }`,
-		"mcast_src_ip":            `write source = "10.0.0.1"`,
-		"lower_prio_no_advert":    "write higher_priority_advert = false",
-		"garp_master_delay":       `write delay = "5s" in garp { }`,
-		"garp_master_repeat":      "write repeat = 5 in garp { }",
-		"garp_master_refresh":     `write refresh = "60s" in garp { }`,
-		"no_accept":               "write accept = false",
-		"use_vmac":                "write vmac { }",
-		"use_vmac_addr":           "write all_interfaces = true in vmac { }",
-		"vmac_xmit_base":          "write send_from_base = true in vmac { }",
-		"use_ipvlan":              "write vmac { }: an ipvlan has the hardware address of its interface, and what it is used for is done without",
-		"vrrp_version":            "write version = 2 or 3 in vrrp_instance",
-		"global_defs":             "write global { }",
-		"vrrp_rt_priority":        "write realtime_priority",
-		"lb_algo":                 `write scheduler = with the same name, such as "wlc"`,
-		"lvs_sched":               `write scheduler = with the same name, such as "wlc"`,
-		"algorithm":               `write scheduler = with the same name, such as "wlc"`,
-		"lb_kind":                 `write forward = with the same name in small letters: "nat", "dr" or "tun"`,
-		"lvs_method":              `write forward = with the same name in small letters: "nat", "dr" or "tun"`,
-		"persistence_timeout":     `write persistence { timeout = "300s" }`,
-		"persistence_granularity": "write prefix = 24 in persistence { }",
-		"delay_loop":              `write interval = "5s" in check { }`,
-		"connect_timeout":         `write timeout = "2s" in check { }`,
-		"inhibit_on_failure":      `write on_failure = "quiesce" in virtual_server`,
-		"retry":                   "write fall = 3: how many probes must fail in a row",
-		"TCP_CHECK":               `write check "tcp" { }`,
-		"HTTP_GET":                `write check "http" { path = "/" }`,
-		"SSL_GET":                 `write check "https" { path = "/" }`,
-		"MISC_CHECK":              `write check "script" { command = ["/path/to/script"] }`,
-		"misc_path":               `write command = ["/path/to/script"]`,
-		"misc_dynamic":            "write weighted = true",
-		"url":                     `write path = "/healthz"`,
-		"status_code":             `write status = ["200-299"]`,
-		"port":                    `write the port with the address: "10.0.0.11:8080"`,
-
-		"bfd":               `write bfd_instance "peer1" { neighbor = "10.0.0.2" }`,
-		"neighbor_ip":       `write neighbor = "10.0.0.2"`,
-		"source_ip":         `write source = "10.0.0.1"`,
-		"hoplimit":          "write ttl, which is for both address families",
-		"min_ttl":           "write max_hops: a packet that may cross 1 router arrives with TTL 254",
-		"detect_multiplier": "write multiplier",
-
-		"sync_group_tracking_weight": "write member_weights = true",
-
-		"vrrp_script":              `write track_script "nginx" { command = ["/usr/bin/pgrep", "nginx"] }`,
-		"vrrp_track_file":          `write track_file "load" { path = "/run/govrrpd/load" }`,
-		"vrrp_track_process":       `write track_process "haproxy" { command = "haproxy" }`,
-		"track_interface":          `write track { interfaces = ["eth1"] }`,
-		"init_file":                "write init = 0",
-		"param_match":              `write match = "partial" or match = "initial"`,
-		"interface_up_down_delays": `write interface "eth0" { down_delay = "1s" } for each of them`,
-	}
 }
 
 // later are the keywords that users know from the project's plan and this version does not have.

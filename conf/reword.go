@@ -95,18 +95,44 @@ func (s *source) rewordLabels(at hcl.Range, block string) *hcl.Diagnostic {
 	if schema, _ := schemaOf(block); len(labelsOf(block)) == 0 && schema != nil {
 		return newProblem(at, block+" takes no name", fmt.Sprintf("write %s { … }", block))
 	}
-	what, example := "name", "web"
+	what, _ := labelExample(block)
+	return newProblem(at, fmt.Sprintf("%s must have one %s between quotes", block, what), "write "+blockForm(block, ""))
+}
+
+// blockForm shows how a block is written that stands in another one, or outside of all.
+func blockForm(block, outer string) string {
+	if outer != "track" && len(labelsOf(block)) == 0 && block != "dynamic" {
+		return block + " { … }"
+	}
+	_, example := labelExample(block)
+	return fmt.Sprintf("%s %q { … }", block, example)
+}
+
+// labelExample says what stands between the quotes of a block, and what that may look like.
+func labelExample(block string) (what, example string) {
 	switch block {
 	case "real_server", "sorry_server":
-		what, example = "address", serverExample
-	case "virtual_address":
-		what, example = "address", vipExample
+		return "address", serverExample
+	case "virtual_address", "static_address":
+		return "address", vipExample
+	case "route", "static_route":
+		return "destination", "10.0.0.0/8"
+	case "prefix":
+		return "address/length", "2001:db8:61::/64"
+	case "peer":
+		return "address", "10.0.0.2"
+	case "key":
+		return "number", "1"
+	case "interface":
+		return "name", "eth1"
+	case "encap":
+		return "kind", "mpls"
 	case "check":
-		what, example = "kind", "http"
+		return "kind", "http"
 	case "dynamic":
-		what, example = "type of block", "real_server"
+		return "type of block", "real_server"
 	}
-	return newProblem(at, fmt.Sprintf("%s must have one %s between quotes", block, what), fmt.Sprintf("write %s %q { … }", block, example))
+	return "name", "web"
 }
 
 // A form is what HCL says about the form of a file, and how an operator understands it.
@@ -118,6 +144,7 @@ func forms() []form {
 		{"Unclosed configuration block", "this block is never closed", "is a } missing, here or in a block before?"},
 		{"Missing newline after argument", "two keywords on one line", "put each keyword = value on a line of its own"},
 		{"Missing newline after block definition", "something follows the } of a block", "put it on a line of its own"},
+		{"Argument definition required", "a block on one line holds one keyword = value, and no other block", "put each block in it, and the closing }, on lines of their own"},
 		{"Invalid single-argument block definition", "a block on one line holds one keyword only", "put each keyword and the closing } on lines of their own"},
 		{"Invalid block definition", "this is neither keyword = value nor a block", "write an = before the value, or a { at the end of the line"},
 		{"Argument or block definition required", "this is neither keyword = value nor a block", "write keyword = value; there is no : and no ; in between"},

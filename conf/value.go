@@ -188,6 +188,7 @@ type span struct {
 	low, high time.Duration
 	zero      string // what 0s means, if it is allowed besides the span
 	step      time.Duration
+	bare      string // unit that is meant by a number without one, where keepalived has another than s
 }
 
 // String returns "10ms to 40.95s in steps of 10ms".
@@ -233,7 +234,7 @@ func (d *decoder) duration(a *hcl.Attribute, within span, into *time.Duration) b
 	text := v.AsString()
 	t, err := time.ParseDuration(text)
 	if err != nil {
-		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want a duration in ms, s, m or h", a.Name, quote(text)), fmt.Sprintf("write %s = %q, for example", a.Name, withUnit(text)))
+		d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want a duration in ms, s, m or h", a.Name, quote(text)), fmt.Sprintf("write %s = %q, for example", a.Name, withUnit(text, cmp.Or(within.bare, "s"))))
 		return false
 	}
 	if !within.holds(t) {
@@ -244,11 +245,11 @@ func (d *decoder) duration(a *hcl.Attribute, within span, into *time.Duration) b
 	return true
 }
 
-// withUnit guesses what was meant by a duration that does not parse.
-func withUnit(text string) string {
+// withUnit guesses what was meant by a duration that does not parse; by a number alone, so many of unit.
+func withUnit(text, unit string) string {
 	text = strings.ToLower(strings.Join(strings.Fields(text), ""))
 	words := strings.NewReplacer("seconds", "s", "second", "s", "secs", "s", "sec", "s", "minutes", "m", "minute", "m", "min", "m", "hours", "h", "hour", "h")
-	for _, guess := range []string{text + "s", words.Replace(text)} {
+	for _, guess := range []string{text + unit, words.Replace(text)} {
 		if t, err := time.ParseDuration(guess); err == nil && t > 0 {
 			return short(t)
 		}

@@ -1,0 +1,160 @@
+package conf
+
+// translate says what keepalived's, ipvsadm's and ldirectord's word is in block; empty when it is none of theirs.
+func translate(name, block string) string {
+	if hint, ok := blockTranslations()[block][name]; ok {
+		return hint
+	}
+	return translations()[name]
+}
+
+// notifyHint is for what tells others of a change of role.
+const notifyHint = "this version starts no program when a role changes: remove it, and follow the log (`virtual router changed role`) or `govrrpd status -o json`"
+
+// blockTranslations are the words that mean something else in one block than elsewhere, or are good keywords elsewhere.
+func blockTranslations() map[string]map[string]string {
+	return map[string]map[string]string{
+		"vrrp_instance": {
+			"track_script":  `write a line script "nginx" {} in track { }`,
+			"track_file":    `write a line file "load" {} in track { }`,
+			"track_process": `write a line process "haproxy" {} in track { }`,
+			"weight":        "write weight in a block of track { }",
+		},
+		"vrrp_sync_group": {
+			"group":           `write instances = ["web", "gateway"]`,
+			"track_script":    `write a line script "nginx" {} in track { }`,
+			"track_file":      `write a line file "load" {} in track { }`,
+			"track_process":   `write a line process "haproxy" {} in track { }`,
+			"track_interface": `write interfaces = ["eth1"] in track { }`,
+		},
+		"track_script":  {"script": `write command = ["/usr/bin/pgrep", "nginx"]`},
+		"track_file":    {"file": `write path = "/run/govrrpd/load"`},
+		"track_process": {"process": `write command = "haproxy"`, "delay": "write fork_delay or terminate_delay"},
+		"rule":          {"preference": "write priority = 1000", "dev": `write iif = "eth0"`},
+		"static_rule":   {"preference": "write priority = 1000", "dev": `write iif = "eth0"`},
+		"route":         {"pref": `write preference = "medium"`},
+		"static_route":  {"pref": `write preference = "medium"`},
+		"bfd_instance":  {"min_ttl": "write max_hops: a packet that may cross 1 router arrives with TTL 254"},
+		"unicast": {
+			"min_ttl": `write it in peer "10.0.0.2" { }`,
+			"max_ttl": `write it in peer "10.0.0.2" { }`,
+		},
+	}
+}
+
+// translations says what keepalived's, ipvsadm's and ldirectord's words are here.
+func translations() map[string]string {
+	return map[string]string{
+		"accept_mode":                "write accept = true, which is the default",
+		"debug":                      "remove it, and start govrrpd with --log-level debug where that is meant",
+		"enable_script_security":     "remove it: scripts that others than root can change never run as root",
+		"garp_lower_prio_delay":      "remove it: a lesser master is answered by an advert and a burst as garp { } has it",
+		"garp_lower_prio_repeat":     "remove it: a lesser master is answered by an advert and a burst as garp { } has it",
+		"garp_master_refresh_repeat": "remove it: a refresh is one packet per address",
+		"linkbeat_use_polling":       "remove it: the kernel tells of each change of a link",
+		"native_ipv6":                "remove it: an instance is one of IPv6 when its virtual_addresses are",
+		"net_namespace":              "run govrrpd in the namespace: ip netns exec NAME govrrpd run",
+		"notify":                     notifyHint,
+		"notify_backup":              notifyHint,
+		"notify_fault":               notifyHint,
+		"notify_master":              notifyHint,
+		"notify_stop":                notifyHint,
+		"old_unicast_checksum":       `write checksum = "old-unicast" in peer "10.0.0.2" { }`,
+		"check_unicast_src":          "remove it: only peers are heard, always",
+		"skip_check_adv_addr":        "remove it: adverts that name other addresses are obeyed, and status warns of them",
+		"smtp_alert":                 notifyHint,
+		"strict_mode":                "write strict = true",
+		"timer_expired_backup":       "remove it: a master that was stopped for longer than its timer listens before it speaks, always",
+		"track_bfd":                  "write a line bfd \"lb2\" {} in track { }, and bfd_instance \"lb2\" outside",
+		"track_src_ip":               "write track_source = true",
+		"unicast_fault_no_peer":      "remove it: a unicast block must name a peer",
+		"unicast_ttl":                "write ttl in unicast { }",
+		"virtual_ipaddress_excluded": "write virtual_address \"192.0.2.20/24\" { advertised = false } for each",
+		"vrrp_iptables":              "remove it: accept = false has a table of nftables of its own",
+		"vrrp_nftables":              "remove it: accept = false has a table of nftables of its own",
+		"vrrp_strict":                "write strict = true in vrrp_instance",
+		"vrrp_mcast_group4":          "remove it: adverts go to 224.0.0.18, or with unicast { } to its peers",
+		"vrrp_mcast_group6":          "remove it: adverts go to ff02::12, or with unicast { } to its peers",
+		"vrrp_no_swap":               "write lock_memory = true",
+		"script_security":            "remove it: scripts that others than root can change never run as root",
+		"global_tracking":            "write track { } in vrrp_sync_group, which counts for all of its instances",
+
+		"state":                   "there are no initial states: the priority decides, and preempt = false keeps a master",
+		"virtual_ipaddress":       `write virtual_addresses = ["192.0.2.10/24"]`,
+		"virtual_ip":              `write virtual_addresses = ["192.0.2.10/24"]`,
+		"vip":                     `write virtual_addresses = ["192.0.2.10/24"]`,
+		"vrid":                    "write virtual_router_id",
+		"virtual_routes":          `write route "10.0.0.0/8" { via = "192.0.2.1" } for each`,
+		"virtual_rules":           `write rule { from = "192.0.2.10/32", table = 100 } for each, with a line for each keyword`,
+		"static_ipaddress":        `write static_address "192.0.2.20/24" { interface = "eth0" } for each`,
+		"static_routes":           `write static_route "10.0.0.0/8" { via = "192.0.2.1" } for each`,
+		"static_rules":            `write static_rule { … } for each, with a line for each keyword`,
+		"track_group":             `write track = ["web"] in static_address, static_route or static_rule`,
+		"no_track":                "write track = false",
+		"dont_track_primary":      "write track_primary = false",
+		"brd":                     `write broadcast = "+"`,
+		"dev":                     `write interface = "eth0"`,
+		"src":                     `write source = "192.0.2.10"`,
+		"gw":                      `write via = "192.0.2.1"`,
+		"mngtmpaddr":              "write manage_temporary = true",
+		"nodad":                   "remove it, this is the default; dad = true runs the detection",
+		"preferred_lft":           `write preferred_lifetime = "3600s"`,
+		"advert_int":              `write advert_interval = "1s"`,
+		"nopreempt":               "write preempt = false",
+		"auth_hmac":               `write hmac { active_key = 1 … }`,
+		"auth_type":               `write type = "pass" or type = "ah" in authentication { }`,
+		"auth_pass":               "write password = … in authentication { }",
+		"unicast_peer":            `write unicast { peers = ["10.0.0.2"] }`,
+		"unicast_src_ip":          `write source = "10.0.0.1" in unicast { }`,
+		"mcast_src_ip":            `write source = "10.0.0.1"`,
+		"lower_prio_no_advert":    "write lower_priority_advert = false",
+		"higher_prio_send_advert": "write higher_priority_advert = true, which is the default",
+		"garp_master_delay":       `write delay = "5s" in garp { }`,
+		"garp_master_repeat":      "write repeat = 5 in garp { }",
+		"garp_master_refresh":     `write refresh = "60s" in garp { }`,
+		"no_accept":               "write accept = false",
+		"use_vmac":                "write vmac { }",
+		"use_vmac_addr":           "write all_interfaces = true in vmac { }",
+		"vmac_xmit_base":          "write send_from_base = true in vmac { }",
+		"use_ipvlan":              "write vmac { }: an ipvlan has the hardware address of its interface, and what it is used for is done without",
+		"vrrp_version":            "write version = 2 or 3 in vrrp_instance",
+		"global_defs":             "write global { }",
+		"vrrp_rt_priority":        "write realtime_priority",
+		"lb_algo":                 `write scheduler = with the same name, such as "wlc"`,
+		"lvs_sched":               `write scheduler = with the same name, such as "wlc"`,
+		"algorithm":               `write scheduler = with the same name, such as "wlc"`,
+		"lb_kind":                 `write forward = with the same name in small letters: "nat", "dr" or "tun"`,
+		"lvs_method":              `write forward = with the same name in small letters: "nat", "dr" or "tun"`,
+		"persistence_timeout":     `write persistence { timeout = "300s" }`,
+		"persistence_granularity": "write prefix = 24 in persistence { }",
+		"delay_loop":              `write interval = "5s" in check { }`,
+		"connect_timeout":         `write timeout = "2s" in check { }`,
+		"inhibit_on_failure":      `write on_failure = "quiesce" in virtual_server`,
+		"retry":                   "write fall = 3: how many probes must fail in a row",
+		"TCP_CHECK":               `write check "tcp" { }`,
+		"HTTP_GET":                `write check "http" { path = "/" }`,
+		"SSL_GET":                 `write check "https" { path = "/" }`,
+		"MISC_CHECK":              `write check "script" { command = ["/path/to/script"] }`,
+		"misc_path":               `write command = ["/path/to/script"]`,
+		"misc_dynamic":            "write weighted = true",
+		"url":                     `write path = "/healthz"`,
+		"status_code":             `write status = ["200-299"]`,
+		"port":                    `write the port with the address: "10.0.0.11:8080"`,
+
+		"bfd":               `write bfd_instance "peer1" { neighbor = "10.0.0.2" }`,
+		"neighbor_ip":       `write neighbor = "10.0.0.2"`,
+		"source_ip":         `write source = "10.0.0.1"`,
+		"hoplimit":          "write ttl, which is for both address families",
+		"detect_multiplier": "write multiplier",
+
+		"sync_group_tracking_weight": "write member_weights = true",
+
+		"vrrp_script":              `write track_script "nginx" { command = ["/usr/bin/pgrep", "nginx"] }`,
+		"vrrp_track_file":          `write track_file "load" { path = "/run/govrrpd/load" }`,
+		"vrrp_track_process":       `write track_process "haproxy" { command = "haproxy" }`,
+		"track_interface":          `write track { interfaces = ["eth1"] }`,
+		"init_file":                "write init = 0",
+		"param_match":              `write match = "partial" or match = "initial"`,
+		"interface_up_down_delays": `write interface "eth0" { down_delay = "1s" } for each of them`,
+	}
+}

@@ -1,0 +1,6 @@
+vrrp_instance "web" {
+  interface         = "eth0"
+  virtual_router_id = 51
+  virtual_addresses = ["192.0.2.10/24"]
+  track { script "nginx" {} }
+}
