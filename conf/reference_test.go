@@ -64,6 +64,18 @@ func TestReferenceHasEveryKeyword(t *testing.T) {
 	}
 }
 
+// TestEveryBlockIsKnown: a block that rawBlocks forgets has neither hints nor a test of its section of the page.
+func TestEveryBlockIsKnown(t *testing.T) {
+	for _, block := range blockNames() {
+		schema, _ := schemaOf(block)
+		for keyword, kind := range schema {
+			if _, known := rawBlocks()[keyword]; kind == "block" && !known && block != "track" {
+				t.Errorf("rawBlocks does not know %s, a block in %q", keyword, block)
+			}
+		}
+	}
+}
+
 func TestReferenceHasNoKeywordThatIsNotThere(t *testing.T) {
 	page := reference(t)
 	for _, block := range blockNames() {
