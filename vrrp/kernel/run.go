@@ -42,10 +42,10 @@ func (h *Host) Run(ctx context.Context) error {
 		return err
 	}
 	defer h.stop()
+	defer objects.interrupt() // after the end of ctx, or watchObjects would take it for a failure, and however watch has ended
 	defer cancel()
 	defer context.AfterFunc(ctx, events.interrupt)()
 	h.workers.Go(func() { h.watchObjects(ctx, objects) })
-	defer context.AfterFunc(ctx, objects.interrupt)()
 	return h.watch(ctx, events)
 }
 
