@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // frrFolder is where Debian keeps FRR's daemons.
@@ -23,14 +25,34 @@ type FRR struct {
 	*Process
 	node   *Node
 	folder string // of sockets and configuration; also what vtysh calls a vty_socket
+	status string // what `show vrrp` calls the role in the family of the addresses
+}
+
+// frrFamily is 4 or 6, which FRR has in many names.
+func (v Instance) frrFamily() int {
+	if v.Address.Addr().Is6() {
+		return 6
+	}
+	return 4
 }
 
 // frrDevice is the macvlan of the virtual router in FRR's way to name it.
-func (v Instance) frrDevice() string { return fmt.Sprintf("vrrp4-%d", instanceVRID) }
+func (v Instance) frrDevice() string { return fmt.Sprintf("vrrp%d-%d", v.frrFamily(), instanceVRID) }
 
 // frrMAC is the virtual router MAC address, RFC 9568 section 7.3.
 func (v Instance) frrMAC() net.HardwareAddr {
-	return net.HardwareAddr{0, 0, 0x5e, 0, 1, instanceVRID}
+	mac := vrrp.VirtualMAC(instanceVRID, vrrp.FamilyOf(v.Address.Addr()))
+	return mac[:]
+}
+
+// frrAddresses is what the macvlan has to have. FRR sends adverts over IPv6 from the first link-local address that the kernel lists, which
+// is the one that came last.
+func (v Instance) frrAddresses() []netip.Prefix {
+	all := append([]netip.Prefix{v.Address}, v.Also...)
+	if v.LinkLocal.IsValid() {
+		all = append(all, v.LinkLocal)
+	}
+	return all
 }
 
 // FRR returns the configuration for FRR's vrrpd. It has neither passwords nor unicast.
@@ -45,14 +67,17 @@ func (v Instance) FRR() string {
 	if v.NoPreempt {
 		fmt.Fprintf(&b, " no vrrp %d preempt\n", instanceVRID)
 	}
-	line("ip %s", v.Address.Addr())
+	word := map[int]string{4: "ip", 6: "ipv6"}[v.frrFamily()]
+	for _, p := range append([]netip.Prefix{v.Address}, v.Also...) {
+		line("%s %s", word, p.Addr())
+	}
 	return b.String()
 }
 
 // FRR starts zebra, if it does not run yet, and vrrpd. Package frr must be installed.
 func (n *Node) FRR(v Instance) *FRR {
 	n.w.t.Helper()
-	f := &FRR{node: n, folder: filepath.Join(n.w.dir, n.Name+"-frr")}
+	f := &FRR{node: n, folder: filepath.Join(n.w.dir, n.Name+"-frr"), status: fmt.Sprintf("Status (v%d)", v.frrFamily())}
 	if _, err := os.Stat(f.folder); err != nil {
 		f.prepare(v)
 	}
@@ -66,7 +91,7 @@ func (f *FRR) prepare(v Instance) {
 	n := f.node
 	n.w.t.Helper()
 	f.home()
-	n.macvlan("eth0", v.frrDevice(), v.frrMAC(), v.Address)
+	n.macvlan("eth0", v.frrDevice(), v.frrMAC(), v.frrAddresses())
 	f.zebra()
 }
 
@@ -129,15 +154,18 @@ func (f *FRR) Shutdown(down bool) {
 	f.node.w.must(err, "%s: %s: %s", f.node.Name, command, out)
 }
 
-// macvlan makes an interface with a hardware address and a virtual address. The node has the address only while the interface runs.
-func (n *Node) macvlan(parent, name string, mac net.HardwareAddr, prefix netip.Prefix) {
+// macvlan makes an interface with a hardware address and addresses, and no others. The node has them only while the interface runs.
+func (n *Node) macvlan(parent, name string, mac net.HardwareAddr, prefixes []netip.Prefix) {
 	n.w.t.Helper()
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.HardwareAddr, attrs.ParentIndex = name, mac, n.link(parent).Attrs().Index
 	n.w.must(n.nl.LinkAdd(&netlink.Macvlan{LinkAttrs: attrs, Mode: netlink.MACVLAN_MODE_BRIDGE}), "%s: macvlan %s", n.Name, name)
 	n.runs.Store(int32(n.link(name).Attrs().Index))
 	n.MustRun("ip", "link", "set", "dev", name, "protodown", "on") // until FRR decides, it is not there
-	n.AddAddress(name, prefix.String())
+	n.Sysctl("net/ipv6/conf/"+name+"/addr_gen_mode", "1")
+	for _, p := range prefixes {
+		n.AddAddress(name, p.String())
+	}
 }
 
 // Role returns what FRR says of the virtual router: "Master", "Backup", "Initialize", or "" when it does not answer.
@@ -147,7 +175,7 @@ func (f *FRR) Role() string {
 		return ""
 	}
 	for line := range strings.Lines(out) {
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "Status (v4)"); ok {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), f.status); ok {
 			return strings.TrimSpace(rest)
 		}
 	}

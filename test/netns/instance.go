@@ -20,7 +20,9 @@ type Instance struct {
 	HMAC      string     // secret that signs adverts; empty for none
 	Source    netip.Addr // unicast; the zero Addr for multicast
 	Peer      netip.Addr
-	VMAC      bool // the virtual router has a hardware address of its own
+	LinkLocal netip.Prefix // FRR over IPv6: where its adverts come from, an address of its macvlan
+	Checksum  string       // version 3, govrrpd: the form of the checksum; empty for the default
+	VMAC      bool         // the virtual router has a hardware address of its own
 }
 
 // InstanceName is what the virtual router of an Instance is called in logs and status.
@@ -41,6 +43,9 @@ func (v Instance) HCL() string {
   preempt           = %t
   virtual_addresses = [%s]
 `, InstanceName, instanceVRID, v.Version, v.Priority, v.Interval, !v.NoPreempt, v.addresses(`"%s"`, ", "))
+	if v.Checksum != "" {
+		fmt.Fprintf(&b, "  checksum          = %q\n", v.Checksum)
+	}
 	if v.Source.IsValid() {
 		fmt.Fprintf(&b, "  unicast {\n    source = %q\n    peers  = [%q]\n  }\n", v.Source, v.Peer)
 	}

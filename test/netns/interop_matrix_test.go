@@ -50,12 +50,17 @@ func matrix() []cell {
 		{name: "v3 unicast IPv6", rules: rules{version: 3, ipv6: true, unicast: true}, betterInt: tenth, worseInt: tenth},
 		{name: "v3 slow master", rules: rules{version: 3}, betterInt: 4 * tenth, worseInt: tenth},
 		{name: "v3 slow backup", rules: rules{version: 3}, betterInt: tenth, worseInt: 4 * tenth},
+		{name: "v3 VMAC", rules: rules{version: 3, vmac: true}, betterInt: tenth, worseInt: tenth},
+		{name: "v3 VMAC IPv6", rules: rules{version: 3, vmac: true, ipv6: true}, betterInt: tenth, worseInt: tenth},
+		{name: "v3 no preemption", rules: rules{version: 3, noPreempt: true}, betterInt: tenth, worseInt: tenth},
+		{name: "v3 checksum pseudo-header", rules: rules{version: 3, checksum: "pseudo-header"}, betterInt: tenth, worseInt: tenth},
+		{name: "v3 sync group", rules: rules{version: 3, sync: true}, betterInt: tenth, worseInt: tenth},
 	} {
 		for _, kinds := range [][2]string{{govrrpd, keepalived}, {keepalived, govrrpd}, {govrrpd, frr}, {frr, govrrpd}} {
 			if !c.rules.known(kinds[0]) || !c.rules.known(kinds[1]) {
 				continue
 			}
-			for _, worseFirst := range []bool{false, true} {
+			for _, worseFirst := range c.rules.orders() {
 				c.better, c.worse, c.worseFirst = kinds[0], kinds[1], worseFirst
 				cells = append(cells, c)
 			}
@@ -66,6 +71,14 @@ func matrix() []cell {
 	})
 }
 
+// orders returns which of the two starts first, in every way that makes a difference.
+func (r rules) orders() []bool {
+	if r.noPreempt {
+		return []bool{true} // a better one that is first is in office anyway
+	}
+	return []bool{false, true}
+}
+
 func TestPairHasExactlyOneMaster(parent *testing.T) {
 	record := newRecord(parent)
 	for _, c := range matrix() {
@@ -74,154 +87,16 @@ func TestPairHasExactlyOneMaster(parent *testing.T) {
 			worse := speaker{kind: c.worse, address: c.rules.address(2), priority: 100, interval: c.worseInt}
 			d := newDuel(t, parent, c.rules, better, worse)
 			d.record = record.of(c.String())
+			if c.rules.vmac {
+				d.addClient(c.rules)
+			}
 			t.Parallel()
 			l := life{duel: d, better: d.speakers[0], worse: d.speakers[1]}
-			l.elect(c.worseFirst)
-			l.resign()
-			l.comeBack()
-			l.pull()
-			l.plugIn()
-			l.crash()
-		})
-	}
-}
-
-// A life is a duel that goes through everything that can happen to a pair, in order. Each step begins and ends in peace.
-type life struct {
-	*duel
-	better, worse *speaker
-}
-
-// peace demands one holder for long enough that a backup which did not hear the master would have taken over.
-func (l life) peace(master *speaker) {
-	l.t.Helper()
-	l.quiet(master, l.other(master).down(max(l.better.interval, l.worse.interval))+time.Second)
-}
-
-// elect starts both; the better becomes master whoever was first.
-func (l life) elect(worseFirst bool) {
-	l.t.Helper()
-	first := l.better
-	if worseFirst {
-		first = l.worse
-	}
-	first.start()
-	l.settled(first, startup+first.down(first.interval))
-	second := l.other(first)
-	began := time.Now()
-	second.start()
-	l.WaitFor(startup, second.String()+" to listen", second.listens)
-	l.heard(first, second)
-	l.settled(l.better, startup+second.down(first.interval))
-	l.passed("second starts", began, change{nobody: margin, both: overlap})
-	l.peace(l.better)
-}
-
-// heard waits until second has had an advert of first, or does not need it any more. Until then a backup counts with its own interval,
-// and takes over from a slower master for a moment.
-func (l life) heard(first, second *speaker) {
-	l.t.Helper()
-	since := time.Now()
-	l.WaitFor(startup, "an advert of "+first.String(), func() bool {
-		return second.holds() || len(l.capture.AdvertsFrom(first.port, since)) > 0
-	})
-}
-
-// resign stops the master in order: it says so with priority 0, and the backup waits for its skew only.
-func (l life) resign() {
-	l.t.Helper()
-	began := time.Now()
-	l.better.resign()
-	skew := l.worse.skew(l.better.interval)
-	l.settled(l.worse, skew+time.Second)
-	l.passed("better resigns", began, l.better.resignation(skew))
-	gap, late := l.silence(l.better, l.worse, began), l.late(began)
-	if gap > skew+margin+late {
-		l.t.Errorf("%s took over %s after priority 0, want within the skew, %s + %s + %s", l.worse, gap, skew, margin, late)
-	}
-	own := l.capture.AdvertsFrom(l.better.port, began)
-	if own[len(own)-1].Packet.Priority != 0 {
-		l.t.Errorf("%s left without a word: its adverts are\n%swant a last one with priority 0", l.better, describe(own))
-	}
-	l.WaitFor(startup, "end of "+l.better.String(), l.better.gone)
-	l.peace(l.worse)
-}
-
-// comeBack starts the better one again: it takes the address back.
-func (l life) comeBack() {
-	l.t.Helper()
-	began := time.Now()
-	l.better.start()
-	l.settled(l.better, startup+l.better.down(l.worse.interval))
-	l.passed("better comes back", began, change{nobody: margin, both: overlap})
-	l.peace(l.better)
-}
-
-// pull takes the master's cable out: it loses its carrier.
-func (l life) pull() {
-	l.t.Helper()
-	began := time.Now()
-	since := began.Add(-2 * l.better.interval) // the last advert before the pull is where the backup counts from
-	l.better.port.Cut()
-	l.takenOver("cable pulled", since)
-	l.settled(l.worse, margin)
-	l.passed("cable pulled", began, change{nobody: l.worse.down(l.better.interval) + margin, both: overlap})
-	l.peace(l.worse)
-}
-
-// takenOver waits until the worse one speaks for the better one, and demands that it did so when the protocol says, counted from the
-// last advert of the better one.
-func (l life) takenOver(what string, since time.Time) {
-	l.t.Helper()
-	down := l.worse.down(l.better.interval)
-	l.WaitFor(down+time.Second, l.worse.String()+" to take over", l.worse.holds)
-	gap, late := l.silence(l.better, l.worse, since), l.late(since)
-	l.t.Logf("%-20s silence of %.1f ms, the protocol says %.1f ms", what, ms(gap), ms(down))
-	l.record(what+", silence", gap)
-	if gap < down-l.worse.early() || gap > down+margin+late {
-		l.t.Errorf("%s: %s took over %s after the last advert, want %s + at most %s + %s", what, l.worse, gap, down, margin, late)
-	}
-}
-
-// plugIn mends the cable: the better one takes the address back.
-func (l life) plugIn() {
-	l.t.Helper()
-	began := time.Now()
-	l.better.port.Heal()
-	l.settled(l.better, startup+l.better.down(l.worse.interval))
-	l.passed("cable plugged in", began, change{nobody: margin, both: l.better.unheard() + overlap})
-	l.peace(l.better)
-}
-
-// crash kills the master's processes. Its kernel keeps the address, so only the wire is judged.
-func (l life) crash() {
-	l.t.Helper()
-	since := time.Now().Add(-2 * l.better.interval)
-	l.better.node.Crash()
-	l.takenOver("kill -9", since)
-}
-
-func TestBackupWithoutPreemptionStaysBackup(parent *testing.T) {
-	for _, c := range []struct{ name, better, worse string }{
-		{"govrrpd waits for keepalived", govrrpd, keepalived},
-		{"keepalived waits for govrrpd", keepalived, govrrpd},
-	} {
-		parent.Run(c.name, func(t *testing.T) {
-			better := speaker{kind: c.better, address: "192.0.2.1", priority: 200, interval: 100 * time.Millisecond}
-			worse := speaker{kind: c.worse, address: "192.0.2.2", priority: 100, interval: 100 * time.Millisecond}
-			d := newDuel(t, parent, rules{version: 3, noPreempt: true}, better, worse)
-			t.Parallel()
-			l := life{duel: d, better: d.speakers[0], worse: d.speakers[1]}
-			l.worse.start()
-			l.settled(l.worse, startup+l.worse.down(l.worse.interval))
-			l.better.start()
-			l.WaitFor(startup, l.better.String()+" to listen", l.better.listens)
-			l.peace(l.worse)
-			began := time.Now()
-			l.worse.resign()
-			l.settled(l.better, time.Second)
-			l.passed("master resigns", began, l.worse.resignation(l.better.skew(l.worse.interval)))
-			l.peace(l.better)
+			if c.rules.noPreempt {
+				l.withoutPreemption()
+				return
+			}
+			l.withPreemption(c.worseFirst)
 		})
 	}
 }
@@ -246,7 +121,7 @@ func TestEqualPriorityIsDecidedByAddress(parent *testing.T) {
 			low.start()
 			high.start()
 			d.WaitFor(startup, "both to be master, each in its half", func() bool { return low.holds() && high.holds() })
-			began := time.Now()
+			began := d.mark()
 			high.port.Heal()
 			d.settled(high, time.Second)
 			d.passed("halves joined", began, change{nobody: margin, both: low.interval + overlap})

@@ -39,6 +39,8 @@ type rules struct {
 	noPreempt bool
 	ipv6      bool
 	vmac      bool
+	checksum  string // what govrrpd is told about it
+	sync      bool   // a second virtual router, on a second segment, moves along
 }
 
 // virtual returns the address that is fought for.
@@ -68,9 +70,9 @@ func (r rules) prefix(address string) string {
 	return address + "/24"
 }
 
-// known tells whether a daemon has what the rules ask for: FRR has neither passwords nor unicast, and is played over IPv4 only.
+// known tells whether a daemon has what the rules ask for: FRR has neither passwords nor unicast nor sync groups.
 func (r rules) known(kind string) bool {
-	return kind != frr || (r.password == "" && !r.unicast && !r.ipv6)
+	return kind != frr || (r.password == "" && !r.unicast && !r.sync)
 }
 
 // A speaker is one of the two daemons, on a node of its own.
@@ -90,6 +92,14 @@ type speaker struct {
 	read  int // bytes of the log that earlier runs wrote
 }
 
+// base returns the address of eth0. FRR sends adverts over IPv6 from an address of its macvlan, which nothing else may have.
+func (s *speaker) base() string {
+	if s.kind == frr && s.rules.ipv6 {
+		return s.rules.prefix(s.address + ":0")
+	}
+	return s.rules.prefix(s.address)
+}
+
 func (s *speaker) String() string {
 	return fmt.Sprintf("%s %s priority %d", s.kind, s.address, s.priority)
 }
@@ -100,9 +110,9 @@ func (s *speaker) start() {
 	}
 	switch {
 	case s.kind == keepalived:
-		s.run = s.node.Keepalived(keepalived, s.instance().Keepalived(), "--vrrp")
+		s.run = s.node.Keepalived(keepalived, s.forKeepalived(), "--vrrp")
 	case s.kind == govrrpd:
-		s.gov = s.node.Govrrpd(s.instance().HCL())
+		s.gov = s.node.Govrrpd(s.forGovrrpd())
 		s.run = s.gov.Process
 	case s.frr == nil:
 		s.frr = s.node.FRR(s.instance())
@@ -150,7 +160,7 @@ func (s *speaker) listens() bool {
 		role := s.frr.Role()
 		return role == "Backup" || role == "Master"
 	}
-	role := s.gov.Role(netns.InstanceName)
+	role := s.gov.Role(s.instanceName())
 	return role == "backup" || role == "master" // which it may be already
 }
 
@@ -160,10 +170,13 @@ func (s *speaker) holds() bool { return s.node.Has(s.rules.virtual()) }
 func (s *speaker) instance() netns.Instance {
 	v := netns.Instance{
 		Version: s.rules.version, Priority: s.priority, Interval: s.interval, Address: netip.PrefixFrom(virtual, 24),
-		NoPreempt: s.rules.noPreempt, Password: s.rules.password, AH: s.rules.ah, VMAC: s.rules.vmac,
+		NoPreempt: s.rules.noPreempt, Password: s.rules.password, AH: s.rules.ah, VMAC: s.rules.vmac, Checksum: s.rules.checksum,
 	}
 	if s.rules.ipv6 {
 		v.Address, v.Also = netip.PrefixFrom(virtualLocal, 64), []netip.Prefix{netip.PrefixFrom(virtual6, 64)}
+	}
+	if s.rules.ipv6 && s.kind == frr {
+		v.LinkLocal = netip.MustParsePrefix(s.rules.prefix(s.address))
 	}
 	if s.rules.unicast {
 		v.Source, v.Peer = netip.MustParseAddr(s.address), netip.MustParseAddr(s.peer)
@@ -179,6 +192,9 @@ type duel struct {
 	speakers [2]*speaker
 	capture  *netns.Capture
 	holders  *netns.Holders
+	inside   *netns.Holders                          // of the second virtual router of a sync group; nil without
+	client   *client                                 // nil without one
+	waited   [2]time.Duration                        // for a CPU, by the speakers until the last mark
 	record   func(what string, figure time.Duration) // for the table of figures
 }
 
@@ -195,13 +211,19 @@ func newDuel(t, parent *testing.T, r rules, first, second speaker) *duel {
 	for i, s := range d.speakers {
 		s.rules = r
 		s.node = d.Node(fmt.Sprintf("%s%d", s.kind[:1], i))
-		s.port = d.lan.Attach(s.node, "eth0", r.prefix(s.address))
+		s.port = d.lan.Attach(s.node, "eth0", s.base())
 		nodes, ports = append(nodes, s.node), append(ports, s.port)
 	}
 	d.capture = d.Capture(ports...)
 	d.holders = d.WatchHolders(r.virtual(), nodes...)
+	if r.sync {
+		d.addInside(nodes)
+	}
 	t.Cleanup(func() {
 		d.holders.Stop()
+		if d.inside != nil {
+			d.inside.Stop()
+		}
 		for _, n := range nodes {
 			n.Crash()
 		}

@@ -36,12 +36,12 @@ func TestJunkSilencesNoMaster(parent *testing.T) {
 			d.WaitFor(startup, second.String()+" to listen", second.listens)
 			f := stranger.Forger("eth0")
 			junk := f.Frame(intruder, 255, damaged(advert(vrrp.V2, nil)))
-			since := time.Now()
+			since := d.mark()
 			if _, err := f.Flood([][]byte{junk}, int(time.Second/junkPause), junkTime); err != nil {
 				t.Fatal(err)
 			}
 			gap := longestSilence(d.capture.AdvertsFrom(first.port, since), since, time.Now())
-			late := d.late(since)
+			late := lateness(d.holders.Since(since))
 			t.Logf("%s, sent junk every %s, was silent for up to %s", c.kind, junkPause, gap)
 			if silenced := gap > 3*first.interval+late; silenced != c.silenced {
 				t.Errorf("silent for %s, want it silenced: %t", gap, c.silenced)

@@ -69,9 +69,7 @@ func newGuised(t, parent *testing.T, kind, otherKind string, ipv6 bool) *guised 
 	}
 	d.lan.Attach(g.client, "eth0", address)
 	for _, s := range d.speakers {
-		if s.kind == keepalived { // it leaves this alone, and asks for the client in the name of the virtual address with its own hardware address
-			s.node.Sysctl("net/ipv4/conf/eth0/arp_announce", "2")
-		}
+		s.reserve()
 	}
 	return g
 }
@@ -98,7 +96,7 @@ func (g *guised) knows() bool {
 // pull takes the better one's port out of the bridge and waits for an answer of the worse one.
 func (g *guised) pull() {
 	g.t.Helper()
-	began := time.Now()
+	began := g.mark()
 	g.better.port.Unplug()
 	g.WaitFor(startup, "the worse one to hold the address", g.worse.holds)
 	g.answered("cable out", began, g.worse)
@@ -107,7 +105,7 @@ func (g *guised) pull() {
 // heal puts the port back.
 func (g *guised) heal() {
 	g.t.Helper()
-	began := time.Now()
+	began := g.mark()
 	g.better.port.Heal()
 	g.settled(g.better, startup)
 	g.answered("cable in", began, g.better)
