@@ -106,3 +106,17 @@ func CPUTime(pid int) (time.Duration, error) {
 	}
 	return time.Duration(sum) * time.Second / userTicks, nil
 }
+
+// CPUTime returns how long all processes on the node together have used CPUs so far, for themselves and in the kernel.
+func (n *Node) CPUTime() (time.Duration, error) {
+	pids, err := processesIn(n.ns)
+	var sum time.Duration
+	for _, pid := range pids {
+		used, err := CPUTime(pid)
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, err
+}

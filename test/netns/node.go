@@ -266,6 +266,15 @@ func familyOf(addr netip.Addr) int {
 	return netlink.FAMILY_V4
 }
 
+// Addresses returns how many IPv4 addresses the node has, that of its loopback aside.
+func (n *Node) Addresses() int {
+	list, err := n.nl.AddrList(nil, netlink.FAMILY_V4)
+	if err != nil {
+		return 0
+	}
+	return len(slices.DeleteFunc(list, func(a netlink.Addr) bool { return a.IP.IsLoopback() }))
+}
+
 // running tells whether an interface is up and has a carrier.
 func (n *Node) running(index int) bool {
 	l, err := n.nl.LinkByIndex(index)

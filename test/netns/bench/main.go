@@ -1,10 +1,11 @@
 // Command bench measures govrrpd side by side with keepalived, in one run on one machine: compare figures within a run only.
 //
-//	bench [-o bench.json] [-runs 10] [-tables 3]
+//	bench [-o bench.json] [-runs 10] [-scale 1m] [-tables 3] [-only failover|scale|tables]
 //
 // It prints a table `metric, govrrpd, keepalived, ratio`, writes the same with every single figure as JSON, and ends with status 1 when
 // govrrpd misses a target. The runs of the daemons take turns, so that a slow moment of the machine hits both.
 //
+//	scale.go      namespaces of this kernel: a thousand virtual routers on four links
 //	failover.go   namespaces of this kernel: the cable of the master is pulled, a client pings
 //	tables.go     a kernel with IPVS (bin/lab runs this program again, inside): a big IPVS table is programmed
 package main
@@ -16,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -33,9 +35,21 @@ func main() {
 // options are what the command line says.
 type options struct {
 	out    string
-	runs   int  // of each kind of failover
-	tables int  // of each way to program a table
-	inside bool // we are in the lab: measure tables, print the figures as JSON
+	only   string
+	runs   int           // of each kind of failover
+	tables int           // of each way to program a table
+	scale  time.Duration // that a thousand instances are watched
+	inside bool          // we are in the lab: measure tables, print the figures as JSON
+}
+
+// parts are what is measured, in this order.
+var parts = []struct {
+	name    string
+	measure func(context.Context, options) ([]Metric, error)
+}{
+	{"failover", measureFailover},
+	{"scale", measureScale},
+	{"tables", measureTables},
 }
 
 func run(ctx context.Context, args []string) (met bool, err error) {
@@ -44,14 +58,19 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	fs.StringVar(&o.out, "o", "bench.json", "file for the figures")
 	fs.IntVar(&o.runs, "runs", 10, "failovers of each kind and daemon")
 	fs.IntVar(&o.tables, "tables", 3, "tables that each program fills")
+	fs.DurationVar(&o.scale, "scale", time.Minute, "how long a thousand instances are watched")
+	fs.StringVar(&o.only, "only", "", "measure this alone: failover, scale or tables")
 	fs.BoolVar(&o.inside, "inside", false, "what bench tells itself in the lab")
 	_ = fs.Parse(args) // ExitOnError
 	if o.inside {
 		return true, insideLab(ctx, o.tables)
 	}
 	var metrics []Metric
-	for _, measure := range []func(context.Context, options) ([]Metric, error){measureFailover, measureTables} {
-		m, err := measure(ctx, o)
+	for _, part := range parts {
+		if o.only != "" && o.only != part.name {
+			continue
+		}
+		m, err := part.measure(ctx, o)
 		if err != nil {
 			return false, err
 		}

@@ -29,6 +29,7 @@ type Metric struct {
 	Ratio      float64 `json:"ratio"`             // govrrpd / keepalived
 	Ipvsadm    float64 `json:"ipvsadm,omitempty"` // for comparison, where it can do the same
 	Target     float64 `json:"target"`            // the most that govrrpd's median may be; 0 when there is none
+	None       bool    `json:"none,omitempty"`    // the target is 0
 	Runs       Figures `json:"runs"`
 }
 
@@ -47,8 +48,25 @@ func newMetric(name string, runs Figures, target func(keepalived float64) float6
 	return m
 }
 
+// in gives the metric another unit than ms.
+func (m Metric) in(unit string) Metric {
+	m.Unit = unit
+	return m
+}
+
+// none makes every occurrence of what is counted a miss.
+func (m Metric) none() Metric {
+	m.None = true
+	return m
+}
+
 // met tells whether govrrpd is within the target.
-func (m Metric) met() bool { return m.Target == 0 || m.Govrrpd <= m.Target }
+func (m Metric) met() bool {
+	if m.None {
+		return m.Govrrpd == 0
+	}
+	return m.Target == 0 || m.Govrrpd <= m.Target
+}
 
 func allMet(metrics []Metric) bool {
 	return !slices.ContainsFunc(metrics, func(m Metric) bool { return !m.met() })
@@ -78,7 +96,11 @@ func format(metrics []Metric) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "metric\tgovrrpd\tkeepalived\tratio\ttarget\tipvsadm -R")
 	for _, m := range metrics {
-		fmt.Fprintf(w, "%s, %s\t%.1f\t%.1f\t%.2f\t%s\t%s\n", m.Name, m.Unit, m.Govrrpd, m.Keepalived, m.Ratio, m.verdict(), m.other())
+		name := m.Name
+		if m.Unit != "" {
+			name += ", " + m.Unit
+		}
+		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.2f\t%s\t%s\n", name, m.Govrrpd, m.Keepalived, m.Ratio, m.verdict(), m.other())
 	}
 	_ = w.Flush() // to memory
 	return b.String()
@@ -86,7 +108,7 @@ func format(metrics []Metric) string {
 
 func (m Metric) verdict() string {
 	switch {
-	case m.Target == 0:
+	case m.Target == 0 && !m.None:
 		return "-"
 	case m.met():
 		return fmt.Sprintf("%.1f met", m.Target)
