@@ -31,10 +31,11 @@ const (
 	receiveBuffer = 4 << 20
 	// priorityControl is TC_PRIO_CONTROL of linux/pkt_sched.h: adverts overtake bulk traffic in our own transmit queue.
 	priorityControl = 7
-	// In a crowd of packets, more than crowd within crowdPause, the reader wakes up once per crowdPause and reads them all at once: a wake-up
-	// for each costs more than everything else that is done with it. An advert comes later by at most that pause.
-	crowd      = 2
-	crowdPause = time.Millisecond
+	// In a crowd, more than crowd packets in a crowdWindow, the reader wakes up once in a crowdBeat and reads what there is: a wake-up for
+	// each costs more than everything else that is done with it. An advert comes later by at most that.
+	crowd       = 4
+	crowdWindow = 8 * time.Millisecond
+	crowdBeat   = time.Millisecond
 	// readErrorPause keeps a socket that reports errors without end from using up a CPU.
 	readErrorPause = 10 * time.Millisecond
 )
@@ -260,20 +261,22 @@ func (p *port) read(ctx context.Context, conn conn) {
 	}
 }
 
-// crowdControl counts the packets of the present crowdPause.
+// crowdControl tells a crowd by the packets of the present crowdWindow and of the last.
 type crowdControl struct {
 	began time.Time
 	count int
+	busy  bool // the last window was crowded
 }
 
-// pause waits in a crowd, so that the next read finds what came meanwhile.
+// pause waits in a crowd for the next beat, so that the read that follows finds what came meanwhile. All readers wait for the same beats,
+// and are served in one wake-up.
 func (c *crowdControl) pause(ctx context.Context) {
 	now := time.Now()
-	if c.count > crowd {
-		rest(ctx, crowdPause)
-		c.began, c.count = time.Now(), 0
-	} else if now.Sub(c.began) > crowdPause {
-		c.began, c.count = now, 0
+	if now.Sub(c.began) >= crowdWindow {
+		c.began, c.busy, c.count = now, c.count > crowd, 0
+	}
+	if c.busy || c.count > crowd {
+		rest(ctx, crowdBeat-time.Duration(now.UnixNano())%crowdBeat)
 	}
 }
 
