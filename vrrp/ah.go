@@ -129,6 +129,20 @@ func (g *guard) next(now time.Time) *AH {
 // verify checks the authentication header of an advert. The sequence of a sender must grow; but keepalived begins at 1 when it starts, and
 // so one that was silent for longer than patience may begin anew.
 func (g *guard) verify(a Advert, now time.Time, patience time.Duration) error {
+	if err := g.genuine(a); err != nil || g.ah == nil {
+		return err
+	}
+	header := a.Datagram[int(a.Datagram[0]&0xf)*4:]
+	sequence := binary.BigEndian.Uint32(header[8:])
+	mark, known := g.marks[a.From]
+	if known && sequence <= mark.sequence && now.Sub(mark.at) <= patience {
+		return DropAHReplayed
+	}
+	return g.remember(a.From, ahMark{sequence, now}, patience)
+}
+
+// genuine checks that an advert has a header where it must, made by somebody who knows the password.
+func (g *guard) genuine(a Advert) error {
 	if (g.ah != nil) != (a.Datagram != nil) {
 		return DropAuthType
 	}
@@ -139,12 +153,7 @@ func (g *guard) verify(a Advert, now time.Time, patience time.Duration) error {
 	if subtle.ConstantTimeCompare(g.ah.icv(a.Datagram), header[ahICV:ahLen]) != 1 {
 		return DropAHInvalid
 	}
-	sequence := binary.BigEndian.Uint32(header[8:])
-	mark, known := g.marks[a.From]
-	if known && sequence <= mark.sequence && now.Sub(mark.at) <= patience {
-		return DropAHReplayed
-	}
-	return g.remember(a.From, ahMark{sequence, now}, patience)
+	return nil
 }
 
 func (g *guard) remember(from netip.Addr, m ahMark, patience time.Duration) error {

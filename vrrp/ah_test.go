@@ -3,6 +3,7 @@ package vrrp
 import (
 	"bytes"
 	"encoding/hex"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -170,4 +171,29 @@ func FuzzSplitAH(f *testing.F) {
 			t.Fatalf("%x with message %x was accepted", b, msg)
 		}
 	})
+}
+
+// A crowd of adverts without the right password takes no room from those that have it.
+func TestCrowdOfForgedAHLeavesRoom(t *testing.T) {
+	c := groupConfig("a", 100, func(c *Config) {
+		c.Version, c.AdvertInterval, c.AH, c.Password = V2, time.Second, true, "s3cret"
+	})
+	m := NewMember(c, &port{m: &machine{}}, slog.New(slog.DiscardHandler), nil) // nobody runs it
+	advert := func(password string) Advert {
+		p := NewPacket(c, 200)
+		return Advert{From: higher, To: Group4, TTL: TTL, Packet: p, Datagram: sealed(newGuard(password), higher, Group4, time.Now())}
+	}
+	forged, right := advert("guess"), advert("s3cret")
+	for range 2 * inboxSize {
+		m.Receive(forged)
+	}
+	if n := len(m.inbox); n != crowded {
+		t.Errorf("%d forged adverts are queued, want %d", n, crowded)
+	}
+	if got := m.Status().Dropped[DropAHInvalid.String()]; got != 2*inboxSize-crowded {
+		t.Errorf("%d counted, want %d", got, 2*inboxSize-crowded)
+	}
+	if !m.Receive(right) || len(m.inbox) != crowded+1 {
+		t.Error("the right advert found no room")
+	}
 }

@@ -17,8 +17,9 @@ type screen struct {
 
 	mu sync.Mutex
 	// guarded by mu:
-	config *Config // that seal was made for
+	config *Config // that seal and guard were made for
 	seal   seal    // checks signatures and remembers nothing
+	guard  guard   // the same for authentication headers
 }
 
 // refuse returns the Reason why a is not for the router of c, or nil when only the router can tell.
@@ -26,7 +27,7 @@ func (s *screen) refuse(c *Config, a Advert) error {
 	if err := admitPath(c, netip.Addr{}, a); err != nil {
 		return err
 	}
-	if c.HMAC != nil {
+	if c.HMAC != nil || c.AH {
 		if err := s.refuseSignature(c, a); err != nil {
 			return err
 		}
@@ -40,6 +41,10 @@ func (s *screen) refuseSignature(c *Config, a Advert) error {
 	if s.config != c {
 		s.config = c
 		s.seal.configure(c)
+		s.guard.configure(c)
+	}
+	if c.HMAC == nil {
+		return s.guard.genuine(a)
 	}
 	if a.Packet.Trailer == nil {
 		return s.seal.acceptUnsigned()
