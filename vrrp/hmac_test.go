@@ -253,9 +253,13 @@ func TestOurSequenceOnlyGrows(t *testing.T) {
 		{ReplayMonotonic, at - 1000<<32, at - 6<<32 + 1},
 		{ReplayMonotonic, at, at},
 		{ReplayMonotonic, 1 << 16, 1 << 16}, // 2106: the seconds wrap, RFC 1982
+		{ReplayMonotonic, 1 << 63, 1 << 63}, // 2038: the first advert goes by the clock, too
 	} {
-		if i == 6 {
+		switch i {
+		case 6:
 			s.last = 0xffffffff << 32
+		case 7:
+			s.last = 0
 		}
 		h.AntiReplay = c.replay
 		if got := s.next(c.clock); got != c.want {
@@ -303,8 +307,8 @@ func TestMemoryKeepsTheNewer(t *testing.T) {
 	h := hmacConfig()
 	h.AntiReplay = ReplayMonotonic
 	s.configure(&Config{HMAC: h})
-	if got := s.memory(time.Minute).Sent; got != 10+60<<32 {
-		t.Errorf("sent %x with a lead of a minute, want %x", got, 10+60<<32)
+	if got, want := s.memory(time.Minute).Sent, uint64(10+60<<32); got != want {
+		t.Errorf("sent %x with a lead of a minute, want %x", got, want)
 	}
 	if !(&seal{monotonic: true}).memory(time.Minute).Empty() {
 		t.Error("a router that sent nothing remembers something")

@@ -73,7 +73,7 @@ func (s *seal) next(clock sequence) sequence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lost := s.hmac.AntiReplay == ReplayTime && s.last.ahead(clock) > s.hmac.Window
-	if clock.after(s.last) || lost {
+	if s.last == 0 || clock.after(s.last) || lost {
 		s.last = clock
 	} else {
 		s.last++
