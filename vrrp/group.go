@@ -102,7 +102,7 @@ func (g *Group) loop(ctx context.Context, timer *time.Timer) {
 		case <-g.poke:
 		}
 		g.work()
-		g.rearm(timer)
+		g.rearm(timer, time.Time{})
 	}
 }
 
@@ -203,9 +203,9 @@ func (g *Group) judge() {
 	}
 }
 
-// rearm sets timer to the next deadline of all members.
-func (g *Group) rearm(timer *time.Timer) {
-	var next time.Time
+// rearm sets timer to the next deadline of all members, or to limit if that is earlier; a zero limit is none.
+func (g *Group) rearm(timer *time.Timer, limit time.Time) {
+	next := limit
 	for _, m := range g.members {
 		next = earlier(next, m.router.next())
 	}

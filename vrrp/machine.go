@@ -69,6 +69,9 @@ func (st State) advertises() bool {
 	return st.Role == Master && !st.Listening && st.Handover == Staying
 }
 
+// drawsClients reports whether st is a master that clients are to send to: neither one on its way out nor one that may have a successor.
+func (st State) drawsClients() bool { return st.advertises() || st.Handover == Arriving }
+
 // waits reports whether the timer of st ends the wait for somebody else's advert, which must not be overlooked.
 func (st State) waits() bool { return st.Role == Backup || st.Listening || st.Handover == Offering }
 

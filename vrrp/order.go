@@ -78,12 +78,16 @@ func (g *Group) order(ctx context.Context, takeover bool) (HandoverReport, error
 	}
 }
 
+// resignMax bounds the end: routers that come and go while we wait for a successor must not keep us. It is over the longest wait for one.
+const resignMax = handoverWaitMax + 2*time.Second
+
 // resign ends the part that the members take in the election, as HandOver with Quit has it.
 func (g *Group) resign(timer *time.Timer) {
 	g.orders.quitting = true
 	g.tell(HandOver{Quit: true, Wait: g.successorWait()})
-	for g.handingOver() {
-		g.rearm(timer)
+	end := g.members[0].router.now().Add(resignMax)
+	for g.handingOver() && g.members[0].router.now().Before(end) {
+		g.rearm(timer, end)
 		select {
 		case <-timer.C:
 		case <-g.poke:

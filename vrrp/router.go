@@ -43,9 +43,9 @@ type router struct {
 	faults  []string  // those, those of the trackers, and our own; not changed in place
 	ended   []string  // faults before they were last judged
 	speech
-	guard
-	seal seal             // any goroutine reads its memory
-	wall func() time.Time // what adverts are signed with: now, but in the simulation
+	guard guard
+	seal  seal             // any goroutine reads its memory
+	wall  func() time.Time // what adverts are signed with: now, but in the simulation
 
 	// Deadlines; the zero Time is none.
 	deadline   time.Time // of the protocol: what Arm set and Disarm cleared
@@ -146,7 +146,7 @@ func (r *router) reconfigure(c *Config) {
 		return
 	}
 	r.hold(true)
-	if moved {
+	if moved && r.state.drawsClients() {
 		r.announce()
 	}
 }
