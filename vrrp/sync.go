@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
@@ -107,7 +108,7 @@ func whyObeyed(c *Config, st State, ev Event) string {
 
 // pullWait spreads what was pulled out of the role of master over two of the longest intervals in the group, in quarters of one.
 func pullWait(cs []*Config, source netip.Addr, pulls int) time.Duration {
-	slowest := slices.MaxFunc(cs, func(a, b *Config) int { return int(a.AdvertInterval - b.AdvertInterval) }).AdvertInterval
+	slowest := slices.MaxFunc(cs, func(a, b *Config) int { return cmp.Compare(a.AdvertInterval, b.AdvertInterval) }).AdvertInterval
 	h := fnv.New32a()
 	b, _ := source.MarshalBinary() // does not fail
 	_, _ = h.Write(binary.BigEndian.AppendUint32(b, uint32(pulls)))

@@ -347,7 +347,7 @@ var walkRules = map[string]func(c *Config, e edge) string{
 			return st.Handover.String()
 		case st.Delay != DelayNone && st.Role != Backup:
 			return "delay"
-		case st.Rival != 0 && !(st.advertises() || st.Listening):
+		case st.Rival != 0 && !st.advertises() && !st.Listening:
 			return "rival"
 		case st.Quit && st.Handover != Offering && st.Handover != Succeeded:
 			return "quit"
