@@ -111,8 +111,9 @@ func TestRunReportsThatTheAddressesCouldNotBeReleased(t *testing.T) {
 		a.freeError = errors.New("netlink is gone")
 		a.holds = nil
 		err := a.stop()
-		if !errors.Is(err, a.freeError) || len(a.holds) != releaseTries {
-			t.Errorf("Run: %v after %d attempts, want %q after %d", err, len(a.holds), a.freeError, releaseTries)
+		// Run may ask for the end when the first attempt, which the last step asked for, is over already: that one does not count.
+		if n := len(a.holds); !errors.Is(err, a.freeError) || n != releaseTries && n != releaseTries+1 {
+			t.Errorf("Run: %v after %d attempts, want %q after %d", err, n, a.freeError, releaseTries)
 		}
 	})
 }

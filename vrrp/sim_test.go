@@ -48,7 +48,7 @@ type world struct {
 	clean   bool          // nothing was lost since the clients were right
 }
 
-func simulate(t *testing.T, seed uint64) {
+func simulate(t *testing.T, seed uint64) *world {
 	w := &world{lan: newLAN(), Rand: rand.New(rand.NewPCG(seed, 0))}
 	w.build(seed)
 	w.disturb(anything)
@@ -71,6 +71,7 @@ func simulate(t *testing.T, seed uint64) {
 	if len(w.broken) > 0 {
 		t.Errorf("seed %d, run it again with: go test ./vrrp -run TestSimulation -seed %d\n%s", seed, seed, strings.Join(w.broken, "\n"))
 	}
+	return w
 }
 
 // build makes the machines, starts them one after the other, and draws what the network is like.
@@ -100,7 +101,7 @@ func (w *world) build(seed uint64) {
 	}
 	for _, m := range w.machines {
 		m.start()
-		time.Sleep(w.upTo(w.slowest))
+		elapse(w.upTo(w.slowest))
 	}
 }
 
@@ -150,6 +151,16 @@ func (w *world) config(i, n int, v Version, f Family, base time.Duration, unicas
 // upTo draws a duration below d.
 func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.Int64N(int64(d))) }
 
+// elapse lets time go by, and everything due at its end happen. Nothing may be done beside what goes on at the same instant: in which order
+// goroutines run, and timers that end together, differs from run to run, and a seed has to give the same run again.
+func elapse(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// blink is a moment, so that what happens to two machines does not happen at the same instant.
+func (w *world) blink() { elapse(1 + w.upTo(time.Microsecond)) }
+
 // What disturb may do: anything, or what leaves the network alone.
 const (
 	machinesOnly = 7
@@ -159,14 +170,14 @@ const (
 // disturb does bad things for a while; the first so many kinds of them.
 func (w *world) disturb(kinds int) {
 	for range 6 + w.IntN(10) {
-		time.Sleep(w.upTo(5 * w.slowest))
+		elapse(w.upTo(5 * w.slowest))
 		m := w.machines[w.IntN(len(w.machines))]
 		switch w.IntN(kinds) {
 		case 0:
 			m.stall(w.upTo(8*w.slowest), w.upTo(readerLag))
 		case 1:
 			m.stall(w.upTo(8*w.slowest), w.upTo(readerLag))
-			time.Sleep(w.upTo(w.slowest))
+			elapse(w.upTo(w.slowest))
 			w.toggle(m)
 		case 2, 3:
 			w.toggle(m)
@@ -271,16 +282,19 @@ func (w *world) reload(m *machine) {
 // calm ends all disturbances; the parts, and at times a machine without power, stay as they are.
 func (w *world) calm() {
 	w.weather(0, 0, 0)
+	w.blink()
 	for _, m := range w.machines {
 		if !m.up {
 			m.setLink(true)
 		}
+		w.blink()
 		if m.ended == nil && (m.held || w.IntN(4) > 0) {
 			m.start()
 		}
+		w.blink()
 	}
 	for _, m := range w.machines {
-		time.Sleep(time.Until(m.readAt))
+		elapse(time.Until(m.readAt) + 1)
 	}
 }
 
@@ -290,7 +304,7 @@ func (w *world) settle(when string) {
 	w.mu.Lock()
 	w.note(nil, "settling %s", when)
 	w.mu.Unlock()
-	time.Sleep(3*w.down + announcePause)
+	elapse(3*w.down + announcePause)
 	w.mu.Lock()
 	w.check(when)
 	before := w.countTransitions()
@@ -298,7 +312,7 @@ func (w *world) settle(when string) {
 		m.sent = nil
 	}
 	w.mu.Unlock()
-	time.Sleep(10 * w.slowest)
+	elapse(10 * w.slowest)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.check(when + ", at rest")

@@ -2,6 +2,8 @@ package vrrp
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -42,8 +44,8 @@ func (n *siteNode) start() {
 	for _, m := range n.machines {
 		members = append(members, m.wakeUp(cancel))
 	}
-	for source, v := range n.facts {
-		n.tell(source, v)
+	for _, source := range slices.Sorted(maps.Keys(n.facts)) { // in an order that a seed repeats
+		n.tell(source, n.facts[source])
 	}
 	n.end = cancel
 	n.drive(ctx, NewGroup("edge", members...))
@@ -98,9 +100,10 @@ func (n *siteNode) kill(power bool) {
 	}
 }
 
+// stall freezes the process. Its sockets are read one after the other, so that a seed gives the same run again.
 func (n *siteNode) stall(d, lag time.Duration) {
-	for _, m := range n.machines {
-		m.stall(d, lag)
+	for i, m := range n.machines {
+		m.stall(d, lag+time.Duration(i))
 	}
 }
 

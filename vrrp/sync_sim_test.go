@@ -104,7 +104,7 @@ func (w *siteWorld) build(seed uint64) {
 		}
 		node.track("script/must", Verdict{State: Up})
 		node.start()
-		time.Sleep(w.upTo(w.slowest))
+		elapse(w.upTo(w.slowest))
 	}
 }
 
@@ -117,9 +117,11 @@ func (w *siteWorld) priority() uint8 {
 
 func (w *siteWorld) upTo(d time.Duration) time.Duration { return time.Duration(w.Int64N(int64(d))) }
 
+func (w *siteWorld) blink() { elapse(1 + w.upTo(time.Microsecond)) }
+
 func (w *siteWorld) disturb() {
 	for range 6 + w.IntN(10) {
-		time.Sleep(w.upTo(5 * w.slowest))
+		elapse(w.upTo(5 * w.slowest))
 		node, one := w.nodes[w.IntN(len(w.nodes))], w.IntN(2)
 		m := node.machines[one]
 		switch w.IntN(10) {
@@ -185,18 +187,22 @@ func (w *siteWorld) calm() {
 	}
 	for _, n := range w.nodes {
 		n.track("script/must", Verdict{State: Up})
+		w.blink()
 		n.track("file/load", Verdict{State: Number, Value: w.IntN(100) - 50})
+		w.blink()
 		for _, m := range n.machines {
 			if !m.up {
 				m.setLink(true)
 			}
+			w.blink()
 		}
 		if !n.runs() && (n.holds() || w.IntN(4) > 0) {
 			n.start()
 		}
+		w.blink()
 	}
 	for _, n := range w.nodes {
-		time.Sleep(time.Until(n.machines[0].readAt))
+		elapse(time.Until(n.machines[0].readAt) + 2)
 	}
 }
 
