@@ -92,7 +92,7 @@ $(GOLANGCI):
 
 # Breaks the state machine in every small way and demands that the tests notice; some ten minutes.
 mutants:
-	go run ./test/mutants -file vrrp/handover.go -file vrrp/options.go -file vrrp/sync.go
+	go run ./test/mutants
 
 fuzz:
 	go test -run '^$$' -fuzz '^FuzzParsePacket$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./vrrp

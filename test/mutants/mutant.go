@@ -13,13 +13,22 @@ import (
 
 // A mutant is a file with one thing changed.
 type mutant struct {
-	file string
-	line int
-	what string
-	text []byte // of the whole file
+	file     string
+	function string
+	line     int
+	what     string
+	text     []byte // of the whole file
 }
 
-func (m mutant) String() string { return fmt.Sprintf("%s:%d: %s", m.file, m.line, m.what) }
+// String returns where the mutant is, what is wrong with it, and the line as it is there: the words that a list of equivalent mutants
+// knows it by, after the number of the line.
+func (m mutant) String() string { return fmt.Sprintf("%s:%d: %s", m.file, m.line, m.key()) }
+
+// key tells m from the other mutants of its file, whatever lines are added above it.
+func (m mutant) key() string {
+	lines := bytes.SplitN(m.text, []byte("\n"), m.line+1)
+	return fmt.Sprintf("%s: %s: %s", m.function, m.what, bytes.TrimSpace(lines[m.line-1]))
+}
 
 // other is what a comparison or a connective is turned into.
 var other = map[token.Token]token.Token{
@@ -43,6 +52,7 @@ func mutantsOf(file string) ([]mutant, error) {
 	b := &breaker{file: file, src: src, set: set}
 	for _, d := range tree.Decls {
 		if f, ok := d.(*ast.FuncDecl); ok && f.Body != nil && f.Name.Name != "String" && !strings.HasSuffix(f.Name.Name, "Text") {
+			b.function = f.Name.Name
 			ast.Inspect(f.Body, b.visit)
 		}
 	}
@@ -51,11 +61,12 @@ func mutantsOf(file string) ([]mutant, error) {
 
 // A breaker collects the mutants of one file.
 type breaker struct {
-	file    string
-	src     []byte
-	set     *token.FileSet
-	mutants []mutant
-	err     error
+	file     string
+	function string // that is looked at
+	src      []byte
+	set      *token.FileSet
+	mutants  []mutant
+	err      error
 }
 
 func (b *breaker) visit(n ast.Node) bool {
@@ -127,5 +138,5 @@ func (b *breaker) replace(from, to token.Pos, text, what string) {
 		b.err = fmt.Errorf("%s: %w", what, err)
 		return
 	}
-	b.mutants = append(b.mutants, mutant{file: b.file, line: b.set.Position(from).Line, what: what, text: broken})
+	b.mutants = append(b.mutants, mutant{file: b.file, function: b.function, line: b.set.Position(from).Line, what: what, text: broken})
 }
