@@ -16,6 +16,7 @@
 package conf
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -55,6 +56,7 @@ type Global struct {
 	LockMemory  bool          // the router process keeps its pages in memory
 	StateFolder string        // where the router process keeps what must survive a boot; an absolute path
 	FlushOnStop bool          // an orderly stop removes our IPVS services; otherwise they go on serving
+	Startup     vrrp.Startup  // for how long a router process that begins takes no part
 	Refresh     time.Duration // between two reads of the kernel's IPVS table, 100 ms to 1 h
 }
 
@@ -101,8 +103,9 @@ type decoder struct {
 	src        *source
 	ctx        *hcl.EvalContext
 	global     Global
-	credential *checkers.Credential // of global.ScriptUser; nil for the daemon's own
-	undecoded  bool                 // blocks may be missing because they, or the dynamic ones that make them, have mistakes
+	credential *checkers.Credential       // of global.ScriptUser; nil for the daemon's own
+	groups     map[vrrp.Family]netip.Addr // multicast groups in place of those of the RFC
+	undecoded  bool                       // blocks may be missing because they, or the dynamic ones that make them, have mistakes
 	diags      hcl.Diagnostics
 
 	sources      trackables               // what can be tracked

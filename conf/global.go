@@ -22,6 +22,11 @@ type rawGlobal struct {
 	LockMemory  *hcl.Attribute `hcl:"lock_memory,optional"`
 	FlushOnStop *hcl.Attribute `hcl:"flush_on_stop,optional"`
 	Refresh     *hcl.Attribute `hcl:"ipvs_refresh,optional"`
+
+	StartupDelay *hcl.Attribute `hcl:"startup_delay,optional"`
+	AfterBoot    *hcl.Attribute `hcl:"delay_after_boot,optional"`
+	Group4       *hcl.Attribute `hcl:"multicast_group_ipv4,optional"`
+	Group6       *hcl.Attribute `hcl:"multicast_group_ipv6,optional"`
 }
 
 // refreshDefault is often enough that an operator's slip with ipvsadm is repaired before the next call comes in.
@@ -37,6 +42,8 @@ func (d *decoder) buildGlobal(r *rawGlobal) {
 		d.flag(r.FlushOnStop, &d.global.FlushOnStop)
 		d.duration(r.Refresh, span{low: 100 * time.Millisecond, high: time.Hour}, &d.global.Refresh)
 		d.scriptUser(r.ScriptUser)
+		d.startup(r)
+		d.multicastGroups(r)
 	}
 	if d.global.RouterID == "" {
 		d.global.RouterID, _ = os.Hostname() // fails only without /proc and a kernel name; an empty name harms nobody

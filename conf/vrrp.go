@@ -51,6 +51,8 @@ type rawRouter struct {
 	Mismatch     *hcl.Attribute `hcl:"interval_mismatch,optional"`
 	TrackSource  *hcl.Attribute `hcl:"track_source,optional"`
 	Strict       *hcl.Attribute `hcl:"strict,optional"`
+	Group        *hcl.Attribute `hcl:"multicast_group,optional"`
+	AllowNone    *hcl.Attribute `hcl:"allow_no_addresses,optional"`
 }
 
 // rawUnicast is the unicast block.
@@ -350,13 +352,14 @@ func (d *decoder) checkVRIDs(all []*router) {
 		device string
 		family vrrp.Family
 		vrid   uint8
+		group  netip.Addr
 	}
 	seen := map[wire][]*router{}
 	for _, r := range all {
 		if r.Interface == "" || r.VRID == 0 || (r.raw.Unicast != nil && !r.Unicast()) {
 			continue // what is wrong there is reported, and what follows from it is not
 		}
-		key := wire{r.Interface, r.Family(), r.VRID}
+		key := wire{r.Interface, r.Family(), r.VRID, r.Group}
 		for _, other := range seen[key] {
 			if apart(r.Config, other.Config) {
 				continue

@@ -37,6 +37,7 @@ const vipExample = "192.0.2.10/24"
 func (d *decoder) routerAddresses(r *router) {
 	raw := r.raw
 	before := len(d.diags)
+	d.flag(raw.AllowNone, &r.AllowNoAddresses)
 	list, ok := d.list(raw.Addresses, vipExample)
 	for _, e := range list {
 		var a vrrp.Address
@@ -94,10 +95,11 @@ func (d *decoder) checkAdvertised(r *router) {
 	switch {
 	case n > limit:
 		d.leaveOut(r, n, limit)
+	case r.AllowNoAddresses:
 	case len(r.Addresses) == 0:
 		d.missing(r.raw.Place, r.name, "virtual_addresses", fmt.Sprintf("[%q]", vipExample))
 	case n == 0:
-		d.problem(r.raw.Place, r.name+" advertises none of its addresses, an advert names at least one", "remove advertised = false from one of them")
+		d.problem(r.raw.Place, r.name+" advertises none of its addresses, an advert names at least one", "remove advertised = false from one of them, or write allow_no_addresses = true, on all routers")
 	}
 }
 

@@ -30,6 +30,7 @@ func (d *decoder) routerOptions(r *router) {
 	d.flag(raw.OwnerIgnores, &r.OwnerIgnores)
 	d.flag(raw.TrackSource, &r.TrackSource)
 	choice(d, raw.Mismatch, []string{"ignore", "alive"}, []vrrp.Mismatch{vrrp.MismatchIgnore, vrrp.MismatchAlive}, &r.Options.Interval)
+	d.multicastGroup(r)
 	d.optionContradictions(r)
 	d.strict(r)
 }
@@ -51,6 +52,9 @@ func (d *decoder) optionContradictions(r *router) {
 	}
 	if r.Options.Interval != vrrp.MismatchIgnore && r.Version == vrrp.V3 && r.versioned {
 		d.problem(raw.Mismatch.Expr.Range(), "interval_mismatch is for version 2: version 3 learns the interval of the master", "remove it")
+	}
+	if r.AllowNoAddresses && r.Version == vrrp.V2 && r.versioned {
+		d.problem(raw.AllowNone.Expr.Range(), "allow_no_addresses is for version 3: an advert of version 2 names at least one address", "remove it, or write version = 3 on all routers")
 	}
 	if r.TrackSource && !r.Source.IsValid() {
 		d.problem(raw.TrackSource.Expr.Range(), "track_source without source: there is no address to look for", `write source = "10.0.0.1", or remove track_source`)
@@ -85,11 +89,13 @@ func (d *decoder) strict(r *router) {
 		{raw.DownAdverts, r.DownAdverts != 0 && r.DownAdverts != vrrp.DownAdvertsDefault},
 		{raw.LastAdvert, d.given(raw.LastAdvert) && !r.QuietYield},
 		{raw.LowerAdvert, r.QuietLower},
+		{raw.AllowNone, r.AllowNoAddresses},
+		{raw.Group, r.Group.IsValid() && r.Group != r.Family().Group()},
 		{raw.Mismatch, r.Options.Interval != vrrp.MismatchIgnore},
 		{raw.Checksum, r.Checksum == vrrp.FormPseudoHeader},
 		{raw.LinkFirst, d.given(raw.LinkFirst) && r.GlobalFirst},
 	} {
-		if option.bad {
+		if option.bad && option.a != nil {
 			refuse(true, option.a.Expr.Range(), option.a.Name+" as it is here", "remove it")
 		}
 	}

@@ -46,6 +46,8 @@ func admitPath(c *Config, source netip.Addr, a Advert) error {
 		return DropOwn
 	case a.To.IsMulticast() && c.Unicast():
 		return DropMulticast
+	case a.To.IsMulticast() && a.To != c.MulticastGroup():
+		return DropGroup
 	case !a.To.IsMulticast() && !c.Unicast():
 		return DropUnicast
 	case c.Unicast() && !slices.Contains(c.Peers, a.From):
@@ -64,6 +66,8 @@ func admitContent(c *Config, a Advert) error {
 		return admitV2(c, a.Packet)
 	}
 	switch {
+	case len(a.Packet.Addresses) == 0 && !c.AllowNoAddresses:
+		return DropCount
 	case a.Packet.Form == FormNone && c.formOf(a.From) != FormAny:
 		return DropChecksum
 	case !formAdmitted(c, a):

@@ -134,7 +134,7 @@ func (c *Config) Destinations() []netip.Addr {
 	if c.Unicast() {
 		return c.Peers
 	}
-	return []netip.Addr{c.Family().Group()}
+	return []netip.Addr{c.MulticastGroup()}
 }
 
 // Validate returns every rule of the protocol that c breaks, joined. The caller adds the place in the file.
@@ -153,7 +153,7 @@ func (c *Config) Validate() error {
 	if err := c.validateVersion(); err != nil {
 		errs = append(errs, err)
 	}
-	if len(c.Advertised()) == 0 {
+	if len(c.Advertised()) == 0 && !c.AllowNoAddresses {
 		bad("no advertised virtual address: an advert names at least one")
 	}
 	if err := c.validateFamily(); err != nil {

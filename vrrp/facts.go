@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 )
 
 // facts holds the newest that others told a Group. They are level-triggered: what was overwritten before the Group looked was never
@@ -17,6 +18,7 @@ type facts struct {
 	source   netip.Addr
 	verdicts map[string]Verdict // by source; none is zero
 	loss     *Loss              // since take; nil for none
+	out      time.Time          // until when a router that has not begun takes no part; zero for no time
 }
 
 // news is a copy of facts.
@@ -26,6 +28,7 @@ type news struct {
 	verdicts map[string]Verdict // by source
 	faults   []string           // of the verdicts, in the order of the names of their sources
 	loss     *Loss              // of what is held; nil for none
+	out      time.Time          // see StayOut
 }
 
 func (f *facts) configure(c *Config) {
@@ -67,7 +70,7 @@ func (f *facts) take() (news, bool) {
 		return news{}, false
 	}
 	f.fresh = false
-	n := news{config: f.config, source: f.source, verdicts: maps.Clone(f.verdicts), loss: f.loss}
+	n := news{config: f.config, source: f.source, verdicts: maps.Clone(f.verdicts), loss: f.loss, out: f.out}
 	f.loss = nil
 	if f.config.Source.IsValid() {
 		n.source = f.config.Source

@@ -69,15 +69,24 @@ func (c *Config) maxAdvertised() int {
 	return MaxAddresses6
 }
 
-// Family returns the family of the router: that of its first advertised address, or when it advertises none that of its source. It is IPv4
-// when neither tells.
+// Family returns the family of the router: that of its first advertised address, or when it advertises none that of its source, its first
+// peer or its multicast group. It is IPv4 when none of them tells.
 func (c *Config) Family() Family {
 	for _, a := range c.Addresses {
 		if !a.Excluded {
 			return max(FamilyOf(a.Prefix.Addr()), IPv4)
 		}
 	}
-	return max(FamilyOf(c.Source), IPv4)
+	ends := []netip.Addr{c.Source, c.Group}
+	if c.Unicast() {
+		ends = []netip.Addr{c.Source, c.Peers[0]}
+	}
+	for _, a := range ends {
+		if f := FamilyOf(a); f != 0 {
+			return f
+		}
+	}
+	return IPv4
 }
 
 // PacketLen returns how many bytes the IP packet of an advert of c has, without IPv4 options and the authentication header.

@@ -44,6 +44,8 @@ type machine struct {
 	chance *rand.Rand // of the announcements, which several goroutines send
 	config *Config
 
+	out     time.Duration // startup delay of each life
+	silent  time.Time     // until when the present one is silent
 	part    int
 	up      bool      // its link
 	steady  time.Time // since when part, link, life, role and configuration are what they are
@@ -156,7 +158,9 @@ func (m *machine) wakeUp(cancel context.CancelFunc) *Member {
 		g.SetSource(m.addr)
 	}
 	g.Track("link", linkVerdict(m.up))
-	m.lan.note(m, "starts")
+	m.silent = time.Now().Add(m.out)
+	g.StayOut(m.silent)
+	m.lan.note(m, "starts, silent for %s", m.out)
 	return g
 }
 

@@ -32,6 +32,11 @@ type Options struct {
 	Interval Mismatch
 	// TrackSource makes it a fault when Source is no address of this host; with unicast peers it always is.
 	TrackSource bool
+	// Group is the multicast group of adverts; the zero Addr means that of RFC 9568. It must be the same on all routers.
+	Group netip.Addr
+	// AllowNoAddresses lets the router be without virtual addresses, or without advertised ones; version 3 only. RFC 9568 section 5.2.5
+	// wants at least one. Adverts without an address are dropped otherwise.
+	AllowNoAddresses bool
 	// TTL is that of unicast adverts, 1 to 255; 0 means 255. Multicast always has 255.
 	TTL uint8
 	// PeerTTL bounds the TTL of adverts of unicast peers.
@@ -85,6 +90,9 @@ func (c *Config) validateOptions() error {
 	case d > 0 && c.Priority == PriorityOwner:
 		bad("preempt_delay contradicts priority 255: the owner always preempts at once")
 	}
+	if c.AllowNoAddresses && c.Version != V3 {
+		bad("allow_no_addresses is for version 3")
+	}
 	if n := c.DownAdverts; n < 0 || n > MaxDownAdverts {
 		bad("down_timer_adverts is %d, want 1 to %d", n, MaxDownAdverts)
 	}
@@ -102,7 +110,7 @@ func (c *Config) validateOptions() error {
 			bad("max_ttl %d of peer %s is less than min_ttl %d", r.Max, peer, r.Min)
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.validateGroup())...)
 }
 
 // Delay is how far a backup is with the preempt delay.

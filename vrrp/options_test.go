@@ -106,6 +106,7 @@ func TestOwnerThatIgnoresAdvertsStays(t *testing.T) {
 func TestAdmitByTTLOfThePeer(t *testing.T) {
 	peer := netip.MustParseAddr("10.0.0.2")
 	c := machineConfig(func(c *Config) {
+		c.Addresses = []Address{{Prefix: netip.MustParsePrefix("192.0.2.10/24")}}
 		c.Peers, c.PeerTTL = []netip.Addr{peer, lower}, map[netip.Addr]TTLRange{peer: {Min: 250, Max: 254}}
 	})
 	for _, tt := range []struct {

@@ -88,7 +88,8 @@ func (c *Config) authentication() (authType uint8, password [MaxPassword]byte) {
 
 // ParsePacket reads the VRRP message b, which came without its IP header from src to dst. It makes the checks of RFC 9568 section
 // 7.1 that need no configuration, in that order; a failed one is returned as its Reason. The Packet does not refer to b.
-// Where DropChecksum may be forgiven, in unicast of version 3 over IPv4, it comes with the Packet, of FormNone (see FormAny).
+// In version 3 two of them may be forgiven by configuration, and come with the Packet: DropChecksum in unicast over IPv4, of FormNone
+// (see FormAny), and DropCount (see Options.AllowNoAddresses).
 func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
 	f := FamilyOf(dst)
 	if f == 0 || FamilyOf(src) != f {
@@ -108,8 +109,10 @@ func ParsePacket(b []byte, src, dst netip.Addr) (Packet, error) {
 		p.Message, p.Trailer = slices.Clone(msg), slices.Clone(trailer)
 	}
 	switch {
-	case len(p.Addresses) == 0:
+	case len(p.Addresses) == 0 && (p.Version == V2 || p.Interval == 0 || !ok):
 		return Packet{}, DropCount
+	case len(p.Addresses) == 0:
+		return p, DropCount
 	case p.Interval == 0:
 		return Packet{}, DropIntervalZero
 	case !ok:

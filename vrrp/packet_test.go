@@ -140,7 +140,7 @@ func TestParsePacketRefuses(t *testing.T) {
 		{"version 2 with a pseudo-header", func(t *testing.T) []byte { return fixed(t, v2Plain, FormPseudoHeader, none) }, DropChecksum},
 		{"version 2 authentication data outside the checksum", raw("2133c801 00015465 c0000264 0000000000000001"), DropChecksum},
 		{"group in the pseudo-header of another sender", raw("3133c801 00643936 c0000264"), DropChecksum},
-		{"count 0 (R-5.2.5-01)", raw(v3NoAddresses), DropCount},
+		{"count 0 and interval 0 (R-5.2.5-01)", func(t *testing.T) []byte { return fixed(t, v3NoAddresses, FormMessage, set(5, 0)) }, DropCount},
 		{"interval 0 (R-7.1-07)", raw(v3NoInterval), DropIntervalZero},
 		{"interval 0 with reserved bits (R-7.1-07)", v3(func(b []byte) { b[4], b[5] = 0xf0, 0 }), DropIntervalZero},
 		{"interval 0, priority 0 (R-7.1-07)", v3(func(b []byte) { b[2], b[5] = 0, 0 }), DropIntervalZero},

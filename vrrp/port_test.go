@@ -38,6 +38,9 @@ func (p *port) Send(c *Config, to netip.Addr, packet Packet) error {
 // checkAdvert looks at the gap since the last advert of a master that was not stalled meanwhile.
 func (m *machine) checkAdvert(p Packet) {
 	now := time.Now()
+	if now.Before(m.silent) {
+		m.lan.violation(m, "sent an advert before its startup delay was over")
+	}
 	if p.Priority == PriorityResign {
 		m.lastAdvert = time.Time{}
 		return

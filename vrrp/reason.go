@@ -45,6 +45,7 @@ const (
 	DropAHReplayed                  // version 2: the sequence is not newer than the sender's last
 	DropPeerTTL                     // unicast: the TTL is not within what the peer is configured with
 	DropOwner                       // owner_ignore_adverts, and we own the addresses
+	DropGroup                       // multicast, to another group than the configured one
 	numReasons
 )
 
@@ -86,6 +87,7 @@ var reasonText = [Reasons]struct{ label, text string }{
 	DropNotRunning:    {"not_running", "virtual router takes no part at the moment"},
 	DropFirstAddress:  {"first_address", "first IPv6 address is not link-local"},
 	DropPeerTTL:       {"peer_ttl", "TTL is not within min_ttl and max_ttl of the peer"},
+	DropGroup:         {"multicast_group", "multicast group is not the configured one"},
 	DropOwner:         {"owner", "this router owns the addresses and ignores adverts"},
 }
 

@@ -16,7 +16,7 @@ func TestReasonLabelsAreStable(t *testing.T) { // R-7.1-11
 		"interval_zero", "own_packet", "multicast_on_unicast", "unicast_on_multicast", "not_a_peer", "checksum_form", "auth_type",
 		"password", "interval_mismatch", "queue_full", "not_running", "first_address",
 		"hmac_missing", "hmac_malformed", "hmac_stale", "hmac_unknown_key", "hmac_invalid", "hmac_replayed", "hmac_senders",
-		"ah_header", "ah_invalid", "ah_replayed", "peer_ttl", "owner",
+		"ah_header", "ah_invalid", "ah_replayed", "peer_ttl", "owner", "multicast_group",
 	}
 	var got []string
 	for r := range Reasons {

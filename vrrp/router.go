@@ -56,6 +56,7 @@ type router struct {
 	retryAt    time.Time // the end of holdFault
 	delayAt    time.Time // the end of the preempt delay
 	rivalsAt   time.Time // a rival may be gone
+	outUntil   time.Time // the end of the startup delay
 
 	looks      int       // how often the deadline was put off
 	repliedAt  time.Time // last advert sent
@@ -104,6 +105,7 @@ func (r *router) learn(n news) {
 	}
 	r.weigh(n)
 	r.outside = n.faults
+	r.stayOut(n.out)
 	if n.loss != nil {
 		r.lose(*n.loss)
 	}
@@ -183,9 +185,7 @@ func (r *router) standing() standing {
 	if r.holdFault != "" {
 		s.faults = append(s.faults, r.holdFault)
 	}
-	for _, source := range r.weighed.Waits {
-		s.waits = append(s.waits, source+": not known yet")
-	}
+	s.waits = r.waits()
 	return s
 }
 
@@ -302,7 +302,7 @@ func (r *router) putOff(now time.Time) {
 	r.deadline = now.Add(serveGrace)
 }
 
-// catchUp does what had to wait and is due. It reports whether a fault of ours is over.
+// catchUp does what had to wait and is due. It reports whether a fault of ours, or what we had to wait for, is over.
 func (r *router) catchUp() bool {
 	now := r.now()
 	if over(r.replyAt, now) {
@@ -316,11 +316,14 @@ func (r *router) catchUp() bool {
 		r.delayAt = time.Time{}
 		r.step(DelayEnded{}, time.Time{})
 	}
-	if over(r.retryAt, now) {
-		r.retryAt, r.holdFault = time.Time{}, ""
-		return true
+	ended := false
+	if over(r.outUntil, now) {
+		r.outUntil, ended = time.Time{}, true
 	}
-	return false
+	if over(r.retryAt, now) {
+		r.retryAt, r.holdFault, ended = time.Time{}, "", true
+	}
+	return ended
 }
 
 // over reports whether the deadline t is set and past.
@@ -329,7 +332,7 @@ func over(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 // next returns the next deadline, or none.
 func (r *router) next() time.Time {
 	var next time.Time
-	for _, t := range [...]time.Time{r.deadline, r.alertAt, r.replyAt, r.announceAt, r.retryAt, r.delayAt, r.rivalsAt} {
+	for _, t := range [...]time.Time{r.deadline, r.alertAt, r.replyAt, r.announceAt, r.retryAt, r.delayAt, r.rivalsAt, r.outUntil} {
 		next = earlier(next, t)
 	}
 	return next

@@ -90,6 +90,9 @@ func (w *world) build(seed uint64) {
 		m := w.add(c, seed)
 		w.sign(m)
 		m.holdDelay = time.Duration(w.Int64N(int64(base)))
+		if i%2 == 1 { // drawn from what is drawn already, so that seeds stay what they are
+			m.out = m.holdDelay
+		}
 		w.note(m, "priority %d interval %s version %d %s nopreempt %v unicast %v hold %s", c.Priority, c.AdvertInterval, version, family, c.NoPreempt, unicast, m.holdDelay)
 	}
 	if w.IntN(8) == 0 {

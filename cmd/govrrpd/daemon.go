@@ -281,7 +281,7 @@ func (d *daemon) seed() {
 
 func wantedOfRouter(c *conf.Config) routerConfig {
 	return routerConfig{RTPriority: c.Global.RTPriority, LockMemory: c.Global.LockMemory, StateFolder: c.Global.StateFolder,
-		Routers: c.Routers, Groups: c.Groups, Static: c.Static, BFD: c.BFD, Surroundings: c.Track.Surroundings}
+		Routers: c.Routers, Groups: c.Groups, Static: c.Static, BFD: c.BFD, Startup: c.Global.Startup, Surroundings: c.Track.Surroundings}
 }
 
 // adopt makes config the current one of everything in this process. Nothing in it can fail.

@@ -61,6 +61,7 @@ type routerConfig struct {
 	Groups      []vrrp.SyncGroup `json:"groups"`
 	Static      vrrp.Static      `json:"static"`
 	BFD         []*bfd.Config    `json:"bfd"`
+	Startup     vrrp.Startup     `json:"startup"`
 
 	Surroundings vrrp.Surroundings `json:"surroundings"`
 }
@@ -123,6 +124,7 @@ type router struct {
 	sources map[string]bool // tracked by what was configured last
 	bfd     *bfd.Engine     // told what is wanted while mu is held; reports to paths without it
 	paths   bfdRoute
+	birth   birth
 }
 
 // routerLockPatience is how long a router waits for a predecessor that has closed its socket and is about to end. It is shorter
@@ -144,6 +146,9 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	defer cancel()
 	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, members: make(map[string]*member), running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
 
+	if r.birth, err = newBirth(); err != nil {
+		return err
+	}
 	r.bfd = newBFD(&r.paths, log)
 	r.keeper = newKeeper(socket, log, r.memories)
 	// The host outlives the groups: they need it to resign.
@@ -265,6 +270,7 @@ func (r *router) configure(wanted routerConfig) error {
 	}
 	r.paths.Configure(r.members, wanted.BFD)
 	r.complete(wanted.Groups)
+	r.stayOut(wanted.Startup)
 	r.regroup(wanted.Groups)
 	if _, err := r.host.Sweep(); err != nil { // what a dead predecessor held and nobody wants any more
 		errs = append(errs, err)

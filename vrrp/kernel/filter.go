@@ -18,16 +18,16 @@ const (
 	acceptWholeSize = 1<<18 - 1
 )
 
-// filter returns the program that the kernel runs on each packet of protocol 112 before it wakes us. It passes what is sent to the
-// multicast group or to one of sources, and is no fragment. Everything else that may be wrong with a packet is counted in user space.
-func filter(sources []netip.Addr) []bpf.Instruction {
+// filter returns the program that the kernel runs on each packet of protocol 112 before it wakes us. It passes what is sent to one of
+// destinations and is no fragment. Everything else that may be wrong with a packet is counted in user space.
+func filter(destinations []netip.Addr) []bpf.Instruction {
 	prog := []bpf.Instruction{
 		bpf.LoadAbsolute{Off: offsetFragment, Size: 2},
 		bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: fragmentMask, SkipTrue: 1},
 		bpf.RetConstant{Val: 0},
 		bpf.LoadAbsolute{Off: offsetDest, Size: 4},
 	}
-	for _, a := range append([]netip.Addr{vrrp.Group4}, sources...) {
+	for _, a := range destinations {
 		a4 := a.As4()
 		prog = append(prog,
 			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: binary.BigEndian.Uint32(a4[:]), SkipTrue: 1},
@@ -37,14 +37,14 @@ func filter(sources []netip.Addr) []bpf.Instruction {
 }
 
 // filterAH is filter for adverts with an authentication header, IP protocol 51: it lets those of IPsec go by.
-func filterAH(sources []netip.Addr) []bpf.Instruction {
+func filterAH(destinations []netip.Addr) []bpf.Instruction {
 	prog := []bpf.Instruction{
 		bpf.LoadMemShift{Off: 0}, // length of the IP header
 		bpf.LoadIndirect{Off: 0, Size: 1},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: vrrp.Protocol, SkipTrue: 1},
 		bpf.RetConstant{Val: 0},
 	}
-	return append(prog, filter(sources)...)
+	return append(prog, filter(destinations)...)
 }
 
 // An ipHeader is what adverts need of an IPv4 header.

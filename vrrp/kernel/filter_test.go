@@ -111,7 +111,7 @@ func TestFilterPassesWhatIsAddressedToUs(t *testing.T) {
 		{"cut before the destination", nil, to(vrrp.Group4, 0)[:18], false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			vm, err := bpf.NewVM(filter(test.sources))
+			vm, err := bpf.NewVM(filter(append([]netip.Addr{vrrp.Group4}, test.sources...)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestFilterTakesManySources(t *testing.T) {
 	for i := range 400 {
 		sources = append(sources, netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
 	}
-	prog := filter(sources)
+	prog := filter(append([]netip.Addr{vrrp.Group4}, sources...))
 	if _, err := bpf.Assemble(prog); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestFilterTakesManySources(t *testing.T) {
 
 // An IPsec peer on this host may send us gigabits with the same protocol number.
 func TestFilterOfAuthenticationHeadersLetsIPsecGoBy(t *testing.T) {
-	vm, err := bpf.NewVM(filterAH([]netip.Addr{sourceAddr}))
+	vm, err := bpf.NewVM(filterAH([]netip.Addr{vrrp.Group4, sourceAddr}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,11 +57,26 @@ var (
 type portName struct {
 	ifname string
 	family vrrp.Family
-	ah     bool // hears adverts with an authentication header, another IP protocol
+	ah     bool       // hears adverts with an authentication header, another IP protocol
+	group  netip.Addr // of multicast, one more port for each that is not the family's own; the zero Addr for that
 }
 
 // nameOf returns the name of the port that c sends through.
-func nameOf(c *vrrp.Config) portName { return portName{ifname: c.Interface, family: c.Family()} }
+func nameOf(c *vrrp.Config) portName {
+	name := portName{ifname: c.Interface, family: c.Family()}
+	if g := c.MulticastGroup(); g != name.family.Group() {
+		name.group = g
+	}
+	return name
+}
+
+// multicast returns the group that the port hears.
+func (n portName) multicast() netip.Addr {
+	if n.group.IsValid() {
+		return n.group
+	}
+	return n.family.Group()
+}
 
 // A port is the socket of one interface and family, shared by all virtual routers there. It survives the interface: while that does not
 // exist, there is no socket, and counters go on when it is back.
@@ -72,6 +87,7 @@ type port struct {
 	name   string // of the interface
 	family vrrp.Family
 	ah     bool
+	group  netip.Addr // of multicast
 
 	received, sent, sendErrors, readErrors atomic.Uint64
 	drops                                  vrrp.Drops
@@ -91,7 +107,7 @@ type port struct {
 }
 
 func newPort(n portName) *port {
-	p := &port{name: n.ifname, family: n.family, ah: n.ah}
+	p := &port{name: n.ifname, family: n.family, ah: n.ah, group: n.multicast()}
 	p.listeners.Store(&map[uint8]Listener{})
 	return p
 }
@@ -115,7 +131,7 @@ func (p *port) reopen(index int) (conn, error) {
 		return nil, nil
 	}
 	p.mu.Lock()
-	sources := p.sources
+	destinations := p.destinations()
 	p.mu.Unlock()
 	open := openRaw
 	switch {
@@ -124,7 +140,7 @@ func (p *port) reopen(index int) (conn, error) {
 	case p.ah:
 		open = openAH
 	}
-	conn, raw, err := open(&net.Interface{Name: p.name, Index: index}, sources)
+	conn, raw, err := open(&net.Interface{Name: p.name, Index: index}, destinations)
 	if err != nil {
 		return nil, fmt.Errorf("open a VRRP socket on %s for %s: %w", p.name, p.family, err)
 	}
@@ -173,12 +189,15 @@ func (p *port) admit(sources []netip.Addr) error {
 	}
 	switch {
 	case p.family == vrrp.IPv6:
-		return setFilter(p.conn, filter6(sources))
+		return setFilter(p.conn, filter6(p.destinations()))
 	case p.ah:
-		return setFilter(p.conn, filterAH(sources))
+		return setFilter(p.conn, filterAH(p.destinations()))
 	}
-	return setFilter(p.conn, filter(sources))
+	return setFilter(p.conn, filter(p.destinations()))
 }
+
+// destinations returns what the filter passes, the multicast group first. The caller holds mu.
+func (p *port) destinations() []netip.Addr { return append([]netip.Addr{p.group}, p.sources...) }
 
 // overflows returns how many packets the kernel dropped because the receive queue was full.
 func (p *port) overflows() uint64 {
@@ -311,7 +330,7 @@ func (p *port) deliver(h ipHeader, payload []byte) {
 		}
 	}
 	packet, err := vrrp.ParsePacket(payload, h.src, h.dst)
-	if err != nil && packet.Form != vrrp.FormNone { // which the router may forgive
+	if err != nil && packet.Version == 0 { // otherwise the router may forgive it
 		p.drops.Count(reasonOf(err))
 		return
 	}

@@ -30,14 +30,14 @@ const (
 
 // openRaw6 returns a socket that sends and hears IPv6 adverts on one interface. The kernel is not asked to check checksums: packets that it
 // drops nobody could count.
-func openRaw6(ifi *net.Interface, sources []netip.Addr) (conn, syscall.RawConn, error) {
+func openRaw6(ifi *net.Interface, destinations []netip.Addr) (conn, syscall.RawConn, error) {
 	control := func(_, _ string, raw syscall.RawConn) error { return prepare(raw, ifi.Name, options6) }
 	lc := net.ListenConfig{Control: control}
 	c, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip6:%d", vrrp.Protocol), "::")
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, raw, err := wrap6(c, ifi, sources)
+	conn, raw, err := wrap6(c, ifi, destinations)
 	if err != nil {
 		c.Close()
 		return nil, nil, err
@@ -58,27 +58,27 @@ var options6 = []socketOption{
 	{unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1},
 }
 
-// wrap6 finishes the set-up: filter and group.
-func wrap6(c net.PacketConn, ifi *net.Interface, sources []netip.Addr) (*ipv6.PacketConn, syscall.RawConn, error) {
+// wrap6 finishes the set-up: filter, and group, the first of destinations.
+func wrap6(c net.PacketConn, ifi *net.Interface, destinations []netip.Addr) (*ipv6.PacketConn, syscall.RawConn, error) {
 	raw, err := c.(*net.IPConn).SyscallConn()
 	if err != nil {
 		return nil, nil, err
 	}
 	conn := ipv6.NewPacketConn(c)
-	if err := setFilter(conn, filter6(sources)); err != nil {
+	if err := setFilter(conn, filter6(destinations)); err != nil {
 		return nil, nil, err
 	}
 	if err := discard(raw); err != nil {
 		return nil, nil, err
 	}
-	err = conn.JoinGroup(ifi, &net.IPAddr{IP: vrrp.Group6.AsSlice()})
+	err = conn.JoinGroup(ifi, &net.IPAddr{IP: destinations[0].AsSlice()})
 	return conn, raw, err
 }
 
-// filter6 is filter over IPv6: it passes what is sent to the multicast group or to one of sources. The kernel has put fragments together.
-func filter6(sources []netip.Addr) []bpf.Instruction {
+// filter6 is filter over IPv6: it passes what is sent to one of destinations. The kernel has put fragments together.
+func filter6(destinations []netip.Addr) []bpf.Instruction {
 	var prog []bpf.Instruction
-	for _, a := range append([]netip.Addr{vrrp.Group6}, sources...) {
+	for _, a := range destinations {
 		prog = append(prog, passDestination(a.As16())...)
 	}
 	return append(prog, bpf.RetConstant{Val: 0})

@@ -53,8 +53,6 @@ func TestDiscardsAreCountedByReason(t *testing.T) {
 	good := testAdvert()
 	unknown := testAdvert()
 	unknown.VRID = 52
-	none := testAdvert()
-	none.Addresses = nil
 	zero := testAdvert()
 	zero.Interval = 0
 	flip := func(at int, to byte) func([]byte) { return func(b []byte) { b[at] = to } }
@@ -67,7 +65,6 @@ func TestDiscardsAreCountedByReason(t *testing.T) {
 		{"version 4", advertFrom("192.0.2.2", "224.0.0.18", good, flip(20, 0x41)), vrrp.DropVersion},
 		{"type 2", advertFrom("192.0.2.2", "224.0.0.18", good, flip(20, 0x32)), vrrp.DropType},
 		{"checksum", advertFrom("192.0.2.2", "224.0.0.18", good, flip(22, 200)), vrrp.DropChecksum},
-		{"no address", advertFrom("192.0.2.2", "224.0.0.18", none, nil), vrrp.DropCount},
 		{"interval 0", advertFrom("192.0.2.2", "224.0.0.18", zero, nil), vrrp.DropIntervalZero},
 		{"longer than it says", advertFrom("192.0.2.2", "224.0.0.18", good, flip(23, 0)), vrrp.DropLength},
 		{"shorter than it says", advertFrom("192.0.2.2", "224.0.0.18", good, flip(23, 9)), vrrp.DropLength},
@@ -99,6 +96,8 @@ func TestGroupCountsWhatItsConfigurationForbids(t *testing.T) {
 	h := newHost(t)
 	g := runGroup(t, h, c)
 	run(t, h)
+	none := testAdvert()
+	none.Addresses = nil
 	setTTL := func(ttl byte) func([]byte) { return func(b []byte) { b[8] = ttl } }
 	v2 := vrrp.Packet{Version: vrrp.V2, VRID: 51, Priority: 200, Interval: 1e9, Addresses: c.Advertised(), Form: vrrp.FormMessage}
 	for _, test := range []struct {
@@ -109,6 +108,7 @@ func TestGroupCountsWhatItsConfigurationForbids(t *testing.T) {
 		{"TTL 254", advertFrom("192.0.2.2", "224.0.0.18", testAdvert(), setTTL(254)), vrrp.DropTTL},
 		{"TTL 1", advertFrom("192.0.2.2", "224.0.0.18", testAdvert(), setTTL(1)), vrrp.DropTTL},
 		{"version 2", advertFrom("192.0.2.2", "224.0.0.18", v2, nil), vrrp.DropVersion},
+		{"no address", advertFrom("192.0.2.2", "224.0.0.18", none, nil), vrrp.DropCount},
 		{"unicast to a multicast router", advertFrom("192.0.2.2", "192.0.2.1", testAdvert(), nil), vrrp.DropUnicast},
 	} {
 		t.Run(test.name, func(t *testing.T) {

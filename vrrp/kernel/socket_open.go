@@ -18,24 +18,24 @@ import (
 )
 
 // openRaw returns a socket that sends and hears adverts on one interface. Until it is bound it could hear those of all interfaces,
-// so what came meanwhile is thrown away.
-func openRaw(ifi *net.Interface, sources []netip.Addr) (conn, syscall.RawConn, error) {
-	return openProtocol(ifi, vrrp.Protocol, filter(sources))
+// so what came meanwhile is thrown away. The first of destinations is the multicast group.
+func openRaw(ifi *net.Interface, destinations []netip.Addr) (conn, syscall.RawConn, error) {
+	return openProtocol(ifi, vrrp.Protocol, destinations[0], filter(destinations))
 }
 
 // openAH is openRaw for adverts with an authentication header.
-func openAH(ifi *net.Interface, sources []netip.Addr) (conn, syscall.RawConn, error) {
-	return openProtocol(ifi, vrrp.ProtocolAH, filterAH(sources))
+func openAH(ifi *net.Interface, destinations []netip.Addr) (conn, syscall.RawConn, error) {
+	return openProtocol(ifi, vrrp.ProtocolAH, destinations[0], filterAH(destinations))
 }
 
-func openProtocol(ifi *net.Interface, protocol int, program []bpf.Instruction) (conn, syscall.RawConn, error) {
+func openProtocol(ifi *net.Interface, protocol int, group netip.Addr, program []bpf.Instruction) (conn, syscall.RawConn, error) {
 	control := func(_, _ string, raw syscall.RawConn) error { return prepare(raw, ifi.Name, options4) }
 	lc := net.ListenConfig{Control: control}
 	c, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", protocol), "0.0.0.0")
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, raw, err := wrap(c, ifi, program)
+	conn, raw, err := wrap(c, ifi, group, program)
 	if err != nil {
 		c.Close()
 		return nil, nil, err
@@ -63,7 +63,7 @@ func prepare(raw syscall.RawConn, ifname string, options []socketOption) error {
 }
 
 // wrap finishes the set-up: filter, group, and no copies of our own adverts.
-func wrap(c net.PacketConn, ifi *net.Interface, program []bpf.Instruction) (*ipv4.RawConn, syscall.RawConn, error) {
+func wrap(c net.PacketConn, ifi *net.Interface, group netip.Addr, program []bpf.Instruction) (*ipv4.RawConn, syscall.RawConn, error) {
 	raw, err := c.(*net.IPConn).SyscallConn()
 	if err != nil {
 		return nil, nil, err
@@ -81,7 +81,7 @@ func wrap(c net.PacketConn, ifi *net.Interface, program []bpf.Instruction) (*ipv
 	err = errors.Join(
 		conn.SetMulticastInterface(ifi),
 		conn.SetMulticastLoopback(false),
-		conn.JoinGroup(ifi, &net.IPAddr{IP: vrrp.Group4.AsSlice()}))
+		conn.JoinGroup(ifi, &net.IPAddr{IP: group.AsSlice()}))
 	return conn, raw, err
 }
 

@@ -5,8 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-
-	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // Status is a snapshot of a Host.
@@ -70,9 +68,12 @@ func (h *Host) Status() Status {
 	s := Status{VMACs: h.macvlans.status(), Refused: h.fence.count(), Restored: h.ledger.restored.Load(), Resyncs: resyncs, Objects: h.objects()}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		i := h.facts.describe(name)
-		i.fill(ports[portName{ifname: name, family: vrrp.IPv4}], announcers[name])
-		i.fill(ports[portName{ifname: name, family: vrrp.IPv4, ah: true}], nil)
-		i.fill(ports[portName{ifname: name, family: vrrp.IPv6}], nil)
+		for of, p := range ports {
+			if of.ifname == name {
+				i.fill(p, nil)
+			}
+		}
+		i.fill(nil, announcers[name])
 		i.addRouterAdvertisements(advertisers[name])
 		s.Interfaces = append(s.Interfaces, i)
 	}

@@ -22,14 +22,15 @@ type tap struct {
 	file  *os.File
 }
 
-// openTap listens on the macvlan with that index.
-func openTap(index int, f vrrp.Family) (*tap, error) {
+// openTap listens on the macvlan with that index to a multicast group.
+func openTap(index int, group netip.Addr) (*tap, error) {
+	f := vrrp.FamilyOf(group)
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
 	err = errors.Join(
-		setPacketFilter(fd, tapFilter(f)),
+		setPacketFilter(fd, tapFilter(group)),
 		os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(etherType(f)), Ifindex: index})))
 	if err != nil {
 		unix.Close(fd)
@@ -51,8 +52,9 @@ const (
 	ipv6HeaderLen  = 40
 )
 
-// tapFilter passes whole packets of protocol 112, and those with an authentication header, to the multicast group, and no fragments.
-func tapFilter(f vrrp.Family) []bpf.Instruction {
+// tapFilter passes whole packets of protocol 112, and those with an authentication header, to group, and no fragments.
+func tapFilter(group netip.Addr) []bpf.Instruction {
+	f := vrrp.FamilyOf(group)
 	at := uint32(offsetProtocol)
 	if f == vrrp.IPv6 {
 		at = offsetNext6
@@ -64,9 +66,9 @@ func tapFilter(f vrrp.Family) []bpf.Instruction {
 		bpf.RetConstant{Val: 0},
 	}
 	if f != vrrp.IPv6 {
-		return append(prog, filter(nil)...)
+		return append(prog, filter([]netip.Addr{group})...)
 	}
-	return append(prog, filter6(nil)...)
+	return append(prog, filter6([]netip.Addr{group})...)
 }
 
 func setPacketFilter(fd int, instructions []bpf.Instruction) error {

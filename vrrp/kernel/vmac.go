@@ -85,7 +85,7 @@ func (h *Host) wear(r *router) error {
 	if l.index == 0 {
 		return nil
 	}
-	t, err := openTap(l.index, r.port.family)
+	t, err := openTap(l.index, r.port.group)
 	if err != nil {
 		return fmt.Errorf("vmac %s: %w", l.name, err)
 	}

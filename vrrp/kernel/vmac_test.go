@@ -133,7 +133,7 @@ func TestTapRefuses(t *testing.T) {
 	p := vrrp.Packet{Version: vrrp.V3, VRID: 51, Priority: 200, Interval: time.Second, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.100")}}
 	good := v.appendPacket(nil, netip.MustParseAddr("198.51.100.10"), vrrp.Group4, p)
 	// The machine for tests knows no offsets from the header, so only IPv4 runs here; IPv6 runs in the kernel's.
-	vm, err := bpf.NewVM(tapFilter(vrrp.IPv4))
+	vm, err := bpf.NewVM(tapFilter(vrrp.Group4))
 	if err != nil {
 		t.Fatal(err)
 	}
