@@ -221,9 +221,9 @@ func handedOver(cs []*Config, sts []State, i int, ev Event, out []Event) bool {
 		switch {
 		case j == i:
 		case st.Handover == Offering && gone:
-			out[i] = Follow{Role: Backup, Cause: fmt.Sprintf("%s was handed over", cs[j].Name)}
+			out[i] = Follow{Role: Backup, Aside: true, Cause: fmt.Sprintf("%s was handed over", cs[j].Name)}
 		case st.Handover == Succeeded && other.Role == Master && other.Handover == Staying:
-			out[j] = Follow{Role: Backup, Cause: cause}
+			out[j] = Follow{Role: Backup, Aside: true, Cause: cause}
 		}
 	}
 	return true

@@ -273,10 +273,10 @@ func TestSyncGroupIsHandedOverAsAWhole(t *testing.T) {
 		want []Event
 	}{
 		{"nobody came anywhere", []State{offers, offers}, Expired{}, []Event{Expired{}, nil}},
-		{"nobody came here, but somebody there", []State{offers, succeededBy(lower, time.Second, 100)}, Expired{}, []Event{Follow{Role: Backup, Cause: "web was handed over"}, nil}},
-		{"nobody came here, and the other one has left", []State{offers, left}, Expired{}, []Event{Follow{Role: Backup, Cause: "web was handed over"}, nil}},
+		{"nobody came here, but somebody there", []State{offers, succeededBy(lower, time.Second, 100)}, Expired{}, []Event{Follow{Role: Backup, Aside: true, Cause: "web was handed over"}, nil}},
+		{"nobody came here, and the other one has left", []State{offers, left}, Expired{}, []Event{Follow{Role: Backup, Aside: true, Cause: "web was handed over"}, nil}},
 		{"the grace is over here, the other one is in office again", []State{succeededBy(lower, time.Second, 100), masterState()}, Expired{},
-			[]Event{Expired{}, Follow{Role: Backup, Cause: "web: failover, 10.0.0.9 took over (its priority 100)"}}},
+			[]Event{Expired{}, Follow{Role: Backup, Aside: true, Cause: "web: failover, 10.0.0.9 took over (its priority 100)"}}},
 		{"the grace is over here, the other one still waits", []State{succeededBy(lower, time.Second, 100), offers}, Expired{}, []Event{Expired{}, nil}},
 		{"a stop concerns nobody else", []State{with(offers, quitting), left}, Expired{}, []Event{Expired{}, nil}},
 		{"a member that is ready does not lead while the others leave", []State{backupOf(lower, time.Second), offers}, Expired{}, []Event{HeldBack{}, nil}},

@@ -37,6 +37,7 @@ type (
 	Follow struct {
 		Role  Role
 		Wait  time.Duration // Backup: beyond the down interval
+		Aside bool          // Backup: the group was handed over, so that a lesser master is obeyed; see State.Aside
 		Cause string        // what made the group change, for the log
 	}
 )
@@ -136,6 +137,7 @@ func stepFollow(c *Config, st State, ev Follow) (State, []Action) {
 		}
 		st = letGo(st, Backup)
 		st.Master, st.MasterPriority, st.MasterInterval = netip.Addr{}, 0, c.AdvertInterval
+		st.Aside = st.Aside || ev.Aside
 		return st, append(do, Arm{DownInterval(c, st) + ev.Wait})
 	}
 	return st, nil

@@ -95,6 +95,8 @@ func TestFollowStep(t *testing.T) {
 	ready.Ready = true
 	free := backup
 	free.Master = netip.Addr{}
+	freeAside := free
+	freeAside.Aside = true
 	tests := []struct {
 		name   string
 		before State
@@ -104,6 +106,7 @@ func TestFollowStep(t *testing.T) {
 	}{
 		{"to master", ready, Follow{Role: Master}, master, []Action{Send{200}, Hold{true}, AnnounceAddresses{}, Arm{time.Second}}},
 		{"to backup", master, Follow{Role: Backup, Wait: time.Minute}, free, []Action{Send{0}, Hold{false}, Arm{down + time.Minute}}},
+		{"to backup in a failover", master, Follow{Role: Backup, Aside: true}, freeAside, []Action{Send{0}, Hold{false}, Arm{down}}},
 		{"master stays", master, Follow{Role: Master}, master, nil},
 		{"backup stays", ready, Follow{Role: Backup}, ready, nil},
 		{"held back", backup, HeldBack{}, ready, []Action{Arm{time.Second + Skew(c, backup)}}},
