@@ -180,25 +180,28 @@ func (w Weighing) Changed() bool {
 	return false
 }
 
-// String returns the arithmetic in one line, for example "base 100, script/nginx -30 (exit status 1), = 70".
+// String returns the arithmetic in one line, for example "base 100, script/nginx -30 (exit status 1) = 70".
 func (w Weighing) String() string { return Arithmetic(w.Base, w.Terms, w.Priority) }
 
 // Arithmetic returns in one line how terms make priority of base. Terms that count nothing at present are left out.
 func Arithmetic(base uint8, terms []Term, priority uint8) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "base %d", base)
-	sum := int(base)
+	sum, alone := int(base), true
 	for _, t := range terms {
 		if t.Amount == 0 {
 			continue
 		}
-		sum += t.Amount
+		sum, alone = sum+t.Amount, false
 		fmt.Fprintf(&b, ", %s %+d", t.Source, t.Amount)
 		if t.Reason != "" {
 			fmt.Fprintf(&b, " (%s)", t.Reason)
 		}
 	}
-	fmt.Fprintf(&b, ", = %d", priority)
+	if alone && base == priority {
+		return b.String()
+	}
+	fmt.Fprintf(&b, " = %d", priority)
 	if sum != int(priority) {
 		fmt.Fprintf(&b, " (of 1 to 254 the nearest to %d)", sum)
 	}

@@ -87,12 +87,12 @@ func TestWeighAddsUpBeforeItLimits(t *testing.T) {
 		"script/a": {State: Down, Reason: "timed out"}, "bfd/b": {State: Up}, "file/c": {State: Number, Value: 42, Reason: "value 42"}, "script/d": {State: Up},
 	}
 	w := Weigh(c, facts)
-	if want := "base 100, script/a -200 (timed out), bfd/b +60, file/c +42 (value 42), = 2"; w.String() != want {
+	if want := "base 100, script/a -200 (timed out), bfd/b +60, file/c +42 (value 42) = 2"; w.String() != want {
 		t.Errorf("%q, want %q", w.String(), want)
 	}
 	delete(facts, "bfd/b")
 	w = Weigh(c, facts)
-	if want := "base 100, script/a -200 (timed out), file/c +42 (value 42), = 1 (of 1 to 254 the nearest to -58)"; w.String() != want {
+	if want := "base 100, script/a -200 (timed out), file/c +42 (value 42) = 1 (of 1 to 254 the nearest to -58)"; w.String() != want {
 		t.Errorf("%q, want %q", w.String(), want)
 	}
 }
@@ -155,7 +155,7 @@ func TestMasterOfALoweredPriorityMakesWay(t *testing.T) {
 		if s.Priority != 50 || s.BasePriority != 200 || len(s.PriorityTerms) != 1 || s.PriorityTerms[0].Amount != -150 {
 			t.Errorf("status %+v", s)
 		}
-		if got, want := a.transitions[len(a.transitions)-1].Reason, "priority: base 200, script/nginx -150 (exit status 1), = 50"; !strings.Contains(got, want) {
+		if got, want := a.transitions[len(a.transitions)-1].Reason, "priority: base 200, script/nginx -150 (exit status 1) = 50"; !strings.Contains(got, want) {
 			t.Errorf("reason %q, want it to say %q", got, want)
 		}
 		a.group.Track("script/nginx", Verdict{State: Up})

@@ -101,22 +101,29 @@ func (d *daemon) serveHandovers(mux *http.ServeMux) {
 
 func newFailoverCommand() *cobra.Command {
 	return newHandoverCommand("failover", "Hand the role of master over to another director",
-		"Failover makes another director master of a vrrp_instance, or of all in a vrrp_sync_group together, without that a packet for their\n"+
-			"addresses is lost: this one holds them until\n"+
-			"the other one has announced them. Afterwards it stays backup, whatever its priority, until `govrrpd takeover`, a reload that\n"+
-			"changes the instance's priority or preemption, or until no master is heard any more. It exits with 1 when nobody took over;\n"+
-			"this director is master then, as before.",
+		"Failover makes another director master of a vrrp_instance, or of all in a vrrp_sync_group together. No packet for their addresses is\n"+
+			"lost: this one holds them until the other one has announced them. Afterwards it stays backup, whatever its priority, until\n"+
+			"`govrrpd takeover`, until a reload that changes the instance's priority or preemption, or until no master is heard any more.\n"+
+			"It exits with 1 when nobody took over; this director is master then, as before.",
 		func(report vrrp.HandoverReport) string {
 			return describeHandover(report, func(r vrrp.HandedRouter) string {
-				return fmt.Sprintf("%s is master, this director is %s and stays so until `govrrpd takeover %s`", r.Master, r.Role, r.Name)
+				return fmt.Sprintf("%s, this director is %s and stays so until `govrrpd takeover %s`", successor(r), r.Role, r.Name)
 			})
 		})
 }
 
+// successor says who is master now. The members of a sync group change together, though one of them may not have heard its master yet.
+func successor(r vrrp.HandedRouter) string {
+	if !r.Master.IsValid() {
+		return "another director is master, from which no advert has come yet"
+	}
+	return r.Master.String() + " is master"
+}
+
 func newTakeoverCommand() *cobra.Command {
 	return newHandoverCommand("takeover", "Take the role of master back",
-		"Takeover makes this director master of a vrrp_instance at once, also where preemption is off or delayed, without that a packet for\n"+
-			"its addresses is lost. It ends what `govrrpd failover` began. A master of higher priority is left in office: it would take the role\n"+
+		"Takeover makes this director master of a vrrp_instance at once, also where preemption is off or delayed. No packet for its addresses is\n"+
+			"lost. It ends what `govrrpd failover` began. A master of higher priority is left in office: it would take the role\n"+
 			"back, so that the failover has to be asked for there.",
 		func(report vrrp.HandoverReport) string {
 			return describeHandover(report, func(vrrp.HandedRouter) string { return "this director is master" })
@@ -132,11 +139,19 @@ func describeHandover(report vrrp.HandoverReport, describe func(vrrp.HandedRoute
 	return strings.Join(lines, "\n")
 }
 
+// oneName wants the name of what is handed over.
+func oneName(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return errors.New("want one NAME, that of a vrrp_instance or vrrp_sync_group")
+	}
+	return nil
+}
+
 func newHandoverCommand(verb, short, long string, done func(vrrp.HandoverReport) string) *cobra.Command {
 	var socket string
 	c := &cobra.Command{
 		Use: verb + " NAME", Short: short, Long: long,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: usageArgs(oneName),
 		RunE: func(c *cobra.Command, args []string) error {
 			var result handoverResult
 			_, err := askDaemon(c.Context(), socket, http.MethodPost, "/api/v1/vrrp/"+url.PathEscape(args[0])+"/"+verb, &result)

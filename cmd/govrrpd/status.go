@@ -100,8 +100,10 @@ func statusParts() []string { return []string{"vrrp", "bfd", "ipvs", "checks"} }
 func newStatusCommand() *cobra.Command {
 	var socket, output string
 	c := &cobra.Command{
-		Use:       "status [vrrp|bfd|ipvs|checks]",
-		Short:     "Show who is master, what is balanced and what is well",
+		Use:   "status [vrrp|bfd|ipvs|checks]",
+		Short: "Show who is master, what is balanced and what is well",
+		Long: "Status shows all that the running director and its router process know, or one part of it: vrrp (instances, sync groups, what they\n" +
+			"hold and track), bfd, ipvs or checks. What is wrong is in capitals below its line. -o json has everything, with counters.",
 		Args:      usageArgs(onePart),
 		ValidArgs: statusParts(),
 		RunE: func(c *cobra.Command, args []string) error {

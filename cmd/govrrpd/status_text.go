@@ -54,15 +54,7 @@ func writeProcesses(w io.Writer, s Status, now time.Time) {
 }
 
 func writeVRRP(w io.Writer, s Status, now time.Time) {
-	fmt.Fprintln(w, "VRRP\tINTERFACE\tVRID\tROLE\tPRIORITY\tMASTER\tSINCE\tADDRESSES")
-	for _, r := range s.VRRP {
-		master := "-"
-		if r.Master.IsValid() {
-			master = r.Master.String()
-		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\t%s\t%s\n", r.Name, r.Interface, r.VRID, r.Role, r.Priority, master,
-			age(now, r.Since), addressesAndFaults(r, now))
-	}
+	writeRouters(w, s.VRRP, now)
 	if s.Router.Error != "" {
 		fmt.Fprintf(w, "  not known: %s\n\n", s.Router.Error)
 		return
@@ -72,6 +64,30 @@ func writeVRRP(w io.Writer, s Status, now time.Time) {
 	writeHeld(w, s.Kernel.Objects)
 	writeVMACs(w, s.Kernel.VMACs)
 	writeSigned(w, s.VRRP, now)
+}
+
+// writeRouters has a line for each virtual router, which fits on a screen, and below it one for each thing that is special about it.
+func writeRouters(w io.Writer, routers []vrrp.Status, now time.Time) {
+	var table strings.Builder
+	t := tabwriter.NewWriter(&table, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "VRRP\tINTERFACE\tVRID\tROLE\tPRIORITY\tMASTER\tSINCE\tADDRESSES")
+	for _, r := range routers {
+		master := "-"
+		if r.Master.IsValid() {
+			master = r.Master.String()
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%d\t%s\t%s\t%s\n", r.Name, r.Interface, r.VRID, r.Role, r.Priority, master,
+			age(now, r.Since), addresses(r))
+	}
+	_ = t.Flush() // a Builder takes everything
+	rows := strings.SplitAfter(table.String(), "\n")
+	fmt.Fprint(w, rows[0])
+	for i, r := range routers {
+		fmt.Fprint(w, rows[i+1])
+		for _, note := range notes(r) {
+			fmt.Fprintf(w, "  %s\n", strings.Join(strings.Fields(note), " "))
+		}
+	}
 }
 
 // writeSyncGroups shows the routers that change role together; nothing where there are none, as on most hosts.
@@ -93,8 +109,8 @@ func writeSyncGroups(w io.Writer, groups []vrrp.GroupStatus, now time.Time) {
 // shownAddresses is how many addresses fit on a line of one screen beside the rest.
 const shownAddresses = 3
 
-// addressesAndFaults is the last cell of a router: what it is for, and why it may not.
-func addressesAndFaults(r vrrp.Status, now time.Time) string {
+// addresses is the last cell of a router: what it is for.
+func addresses(r vrrp.Status) string {
 	var words []string
 	for _, a := range r.VirtualAddresses[:min(len(r.VirtualAddresses), shownAddresses)] {
 		words = append(words, a.String())
@@ -102,20 +118,25 @@ func addressesAndFaults(r vrrp.Status, now time.Time) string {
 	if more := len(r.VirtualAddresses) - shownAddresses; more > 0 {
 		words = append(words, fmt.Sprintf("and %d more", more))
 	}
-	if slices.ContainsFunc(r.PriorityTerms, func(t vrrp.Term) bool { return t.Amount != 0 }) {
-		words = append(words, "PRIORITY: "+vrrp.Arithmetic(r.BasePriority, r.PriorityTerms, r.Priority))
+	return strings.Join(words, " ")
+}
+
+// notes are what an operator has to know of a router besides: why it may not take part, first.
+func notes(r vrrp.Status) []string {
+	var out []string
+	for _, reason := range r.Reasons {
+		out = append(out, "FAULT: "+reason)
+	}
+	for _, w := range r.Warnings {
+		out = append(out, fmt.Sprintf("WARNING: %s %s", w.From, w.Text))
 	}
 	if !r.Aside.IsZero() {
-		words = append(words, "STANDS ASIDE since a failover, until `govrrpd takeover "+r.Name+"`")
+		out = append(out, "STANDS ASIDE since a failover, until `govrrpd takeover "+r.Name+"`")
 	}
-	words = append(words, rivals(r.Rivals, now)...)
-	for _, w := range r.Warnings {
-		words = append(words, fmt.Sprintf("WARNING: %s %s", w.From, w.Text))
+	if slices.ContainsFunc(r.PriorityTerms, func(t vrrp.Term) bool { return t.Amount != 0 }) {
+		out = append(out, "PRIORITY: "+vrrp.Arithmetic(r.BasePriority, r.PriorityTerms, r.Priority))
 	}
-	for _, reason := range r.Reasons {
-		words = append(words, "FAULT: "+reason)
-	}
-	return strings.Join(words, " ")
+	return out
 }
 
 func writeIPVS(w io.Writer, services []ipvs.ServiceStatus) {

@@ -29,6 +29,8 @@ func exampleStatus(now time.Time) Status {
 					{Source: "script/nginx", Weight: -30, State: vrrp.Down, Amount: -30, Reason: "exit status 1"}, {Source: "bfd/peer1", Weight: -10, State: vrrp.Up}}},
 			{Name: "inner", Interface: "eth1", VRID: 52, Role: vrrp.Fault, Priority: 100, Since: now.Add(-50 * time.Hour),
 				VirtualAddresses: []netip.Prefix{vip, vip, vip, vip, vip}, Reasons: []string{"link: eth1 has no carrier"}},
+			{Name: "guests", Interface: "eth2", VRID: 53, Role: vrrp.Backup, Priority: 100, Since: now.Add(-time.Minute), Aside: now.Add(-time.Minute),
+				VirtualAddresses: []netip.Prefix{vip}, Warnings: []vrrp.Warning{{From: netip.MustParseAddr("10.0.0.2"), Text: "advertises every 2s, we every 1s"}}},
 		},
 		Groups: []vrrp.GroupStatus{
 			{Name: "edge", Role: vrrp.Master, Since: now.Add(-time.Hour), Members: []string{"web", "inner"}},
