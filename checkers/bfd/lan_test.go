@@ -39,6 +39,7 @@ type lanHost struct {
 	addr    netip.Addr
 	arrived func()
 	stopped bool // the machine stands still: packets wait in its sockets
+	share   int  // how many packets one Drain gives at most; 0: all
 	queue   []Arrival
 }
 
@@ -69,14 +70,18 @@ func (h *lanHost) Open(c *Config) (Sender, error) {
 	return &lanSender{host: h, to: c.Neighbor}, nil
 }
 
-func (h *lanHost) Drain(hear func(Arrival)) {
+func (h *lanHost) Drain(hear func(Arrival)) (more bool) {
 	h.lan.mu.Lock()
 	queue := h.queue
-	h.queue = nil
+	if more = h.share > 0 && len(queue) > h.share; more {
+		queue = queue[:h.share]
+	}
+	h.queue = h.queue[len(queue):]
 	h.lan.mu.Unlock()
 	for _, a := range queue {
 		hear(a)
 	}
+	return more
 }
 
 func (h *lanHost) Close() error { return nil }

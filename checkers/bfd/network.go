@@ -7,8 +7,9 @@ import "net/netip"
 type Network interface {
 	// Open returns what sends the packets of one session. The Sender is good in any case; an error says what is amiss at the moment.
 	Open(c *Config) (Sender, error)
-	// Drain calls hear with everything that has arrived and was not given out yet. The bytes are valid until hear returns.
-	Drain(hear func(Arrival))
+	// Drain calls hear with what has arrived and was not given out yet, the oldest first, and reports whether some of it may be left: it
+	// gives out a share, so that others get the lock in a flood, too. The bytes are valid until hear returns.
+	Drain(hear func(Arrival)) (more bool)
 	// Notify says what to call when Drain may have something to give. It is called once, before anything else.
 	Notify(arrived func())
 	// Close ends everything that the Network started, and waits for it. The caller does not hold its lock.

@@ -12,7 +12,7 @@ import (
 type mute struct{}
 
 func (mute) Open(*Config) (Sender, error) { return mute{}, nil }
-func (mute) Drain(func(Arrival))          {}
+func (mute) Drain(func(Arrival)) bool     { return false }
 func (mute) Notify(func())                {}
 func (mute) Send([]byte) error            { return nil }
 func (mute) Index() int                   { return 3 }

@@ -214,11 +214,19 @@ func TestLossyLANConverges(t *testing.T) {
 
 // A process that stood still finds the neighbour's packets in its socket, and the detection time passed, at the same instant.
 func TestStalledProcessHearsBeforeItJudges(t *testing.T) {
+	t.Run("alone", func(t *testing.T) { judgeAfterStall(t, 0) })
+	t.Run("behind junk", func(t *testing.T) { judgeAfterStall(t, 2500) })
+}
+
+func judgeAfterStall(t *testing.T, junk int) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLAN(8)
 		a, b := pair(t, l, nil)
 		settle(3 * time.Second)
-		l.set(func() { a.host.stopped = true })
+		l.set(func() {
+			a.host.stopped, a.host.share = true, readShare
+			a.host.queue = append(a.host.queue, make([]Arrival, junk)...)
+		})
 		settle(300 * ms) // the timer judges; no reader says that there is something
 		wantState(t, Up, a, b)
 		l.set(func() { a.host.stopped = false })

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -54,7 +55,7 @@ type socket struct {
 	raw  syscall.RawConn
 	buf  [readSize]byte
 	oob  [oobSize]byte
-	more bool // the last Drain left something; used by the reader and under the Engine's lock
+	more atomic.Bool // the last Drain left something
 }
 
 var _ Network = (*UDP)(nil)
@@ -152,7 +153,7 @@ func (u *UDP) read(s *socket) {
 	_ = s.raw.Read(func(uintptr) bool { // ends with net.ErrClosed
 		for {
 			u.notify()
-			if !s.more {
+			if !s.more.Load() {
 				return false // wait for the next
 			}
 		}
@@ -160,11 +161,14 @@ func (u *UDP) read(s *socket) {
 }
 
 // Drain implements Network. It takes up to readShare packets of each socket.
-func (u *UDP) Drain(hear func(Arrival)) {
+func (u *UDP) Drain(hear func(Arrival)) (more bool) {
 	for _, s := range u.open() {
-		s.more = false
-		_ = s.raw.Control(func(fd uintptr) { s.drain(int(fd), hear) }) // fails on a closed socket, which has nothing
+		left := false
+		_ = s.raw.Control(func(fd uintptr) { left = s.drain(int(fd), hear) }) // fails on a closed socket, which has nothing
+		s.more.Store(left)
+		more = more || left
 	}
+	return more
 }
 
 // open returns the sockets. They are used without the lock: a reader may be at them, which Close waits for.
@@ -174,12 +178,13 @@ func (u *UDP) open() []*socket {
 	return u.list
 }
 
-func (s *socket) drain(fd int, hear func(Arrival)) {
+// drain reads up to readShare packets, and reports whether there may be more.
+func (s *socket) drain(fd int, hear func(Arrival)) bool {
 	for range readShare {
 		n, oobn, flags, from, err := unix.Recvmsg(fd, s.buf[:], s.oob[:], unix.MSG_DONTWAIT)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
-			return
+			return false
 		case err != nil || flags&unix.MSG_CTRUNC != 0: // an error that came back, and is gone now
 			continue
 		}
@@ -193,7 +198,7 @@ func (s *socket) drain(fd int, hear func(Arrival)) {
 		a.annotate(s.oob[:oobn])
 		hear(a)
 	}
-	s.more = true
+	return true
 }
 
 // annotate reads the control messages of a packet.
