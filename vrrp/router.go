@@ -72,6 +72,7 @@ type router struct {
 	complaints complaints
 	warnings   warnings  // any goroutine reads it
 	rivals     rivals    // any goroutine reads it
+	disorder   disorder  // what several adverts together show
 	patrol     *patrol   // looks for rivals, and tells of them
 	counts     counts    // any goroutine reads it
 	published  published // any goroutine reads it
@@ -238,6 +239,9 @@ func (r *router) receive(a Advert) {
 	r.hear(a)
 	for _, difference := range Differences(r.config, a) {
 		r.complainAbout(a.From, difference)
+	}
+	if text := r.disorder.notice(r.config, r.state, a, max(DownInterval(r.config, r.state), 3*a.Packet.Interval), r.now()); text != "" {
+		r.complainAbout(a.From, text)
 	}
 	ruled := r.state.advertises()
 	r.group.happen(r, Received{From: a.From, Packet: a.Packet}, time.Time{})

@@ -1,0 +1,81 @@
+package vrrp
+
+import (
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const differs = `level=WARN msg="peer is configured differently" router=a from=198.51.100.200 difference=`
+
+// Who comes back three times within a minute did not hear the master, RFC 9568 section 2.5; who stays, or comes once, is none of that.
+func TestMasterTellsOfFlapping(t *testing.T) { // R-2.5-01
+	onLAN(t, func(t *testing.T, l *lan) {
+		a := l.add(groupConfig("a", 200, nil), 1)
+		log := a.logged()
+		a.start()
+		l.elapse(5 * time.Second)
+		log.read()
+		worse := fromStranger(a, 100)
+		flap := func(n int) {
+			for range n { // three adverts, and ten seconds of silence
+				for range 3 {
+					a.group.Receive(worse)
+					l.elapse(100 * time.Millisecond)
+				}
+				l.elapse(10 * time.Second)
+			}
+		}
+		told := `"takes over again and again: 3 times within 1m0s it did not hear our adverts, which come late or get lost" suppressed=0`
+		flap(2)
+		wantMention(t, log.read(), told, 0)
+		flap(1)
+		wantMention(t, log.read(), told, 1)
+		flap(2) // is counted, and said again a minute later at the earliest
+		wantMention(t, log.read(), told, 0)
+		if w := a.group.Status().Warnings; len(w) != 1 || w[0].Count != 3 {
+			t.Errorf("warnings %+v, want one of 3 adverts", w)
+		}
+	})
+}
+
+// wantMention demands that a difference of the stranger was logged n times.
+func wantMention(t *testing.T, lines []string, difference string, n int) {
+	t.Helper()
+	got := 0
+	for _, line := range lines {
+		if line == differs+difference {
+			got++
+		}
+	}
+	if got != n {
+		t.Errorf("%d lines say %s, want %d; all: %q", got, difference, n, lines)
+	}
+}
+
+// A backup that hears two owners by turns says so once a minute; a successor is no second one.
+func TestBackupTellsOfTwoOwners(t *testing.T) { // R-8.3.2-02
+	onLAN(t, func(t *testing.T, l *lan) {
+		a := l.add(groupConfig("a", 100, nil), 1)
+		log := a.logged()
+		a.start()
+		synctest.Wait()
+		log.read()
+		one := fromStranger(a, PriorityOwner)
+		other := one
+		other.From = netip.MustParseAddr("198.51.100.201")
+		told := `"has priority 255, and so has 198.51.100.201: only one can own the addresses" suppressed=0`
+		a.group.Receive(other)
+		l.elapse(400 * time.Millisecond) // longer than anybody waits
+		a.group.Receive(one)
+		l.elapse(10 * time.Millisecond)
+		wantMention(t, log.read(), told, 0)
+		for range 100 {
+			a.group.Receive(other)
+			a.group.Receive(one)
+			l.elapse(100 * time.Millisecond)
+		}
+		wantMention(t, log.read(), told, 1)
+	})
+}
