@@ -89,6 +89,7 @@ type rawConfig struct {
 	Services  []rawService   `hcl:"virtual_server,block"`
 
 	Interfaces      []rawInterface    `hcl:"interface,block"`
+	AnnounceGroups  []rawPace         `hcl:"garp_group,block"`
 	TrackScripts    []rawTrackScript  `hcl:"track_script,block"`
 	TrackFiles      []rawTrackFile    `hcl:"track_file,block"`
 	TrackProcesses  []rawTrackProcess `hcl:"track_process,block"`
@@ -112,6 +113,7 @@ type decoder struct {
 	track        Track                    // the same, to be looked at
 	interfaces   map[string]*rawInterface // by name
 	surroundings vrrp.Surroundings
+	announce     *vrrp.Announce // of global; nil for none
 }
 
 func (d *decoder) config(vars map[string]string) *Config {
@@ -122,6 +124,7 @@ func (d *decoder) config(vars map[string]string) *Config {
 	d.diags, d.undecoded = append(d.diags, diags...), diags.HasErrors()
 	d.buildGlobal(raw.Global)
 	d.trackSources(&raw)
+	d.announceGroups(raw.AnnounceGroups)
 	c := &Config{Global: d.global, Routers: d.routers(raw.Routers)}
 	c.Groups = d.syncGroups(raw.Groups, c.Routers)
 	c.BFD = d.bfdSessions(raw.BFD)

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/govrrpd/govrrpd/checkers"
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // rawGlobal is the global block.
@@ -27,6 +28,7 @@ type rawGlobal struct {
 	AfterBoot    *hcl.Attribute `hcl:"delay_after_boot,optional"`
 	Group4       *hcl.Attribute `hcl:"multicast_group_ipv4,optional"`
 	Group6       *hcl.Attribute `hcl:"multicast_group_ipv6,optional"`
+	Announce     *rawAnnounce   `hcl:"garp,block"`
 }
 
 // refreshDefault is often enough that an operator's slip with ipvsadm is repaired before the next call comes in.
@@ -44,6 +46,11 @@ func (d *decoder) buildGlobal(r *rawGlobal) {
 		d.scriptUser(r.ScriptUser)
 		d.startup(r)
 		d.multicastGroups(r)
+		if r.Announce != nil {
+			plan := vrrp.AnnounceDefault
+			d.announcement(r.Announce, &plan)
+			d.announce = &plan
+		}
 	}
 	if d.global.RouterID == "" {
 		d.global.RouterID, _ = os.Hostname() // fails only without /proc and a kernel name; an empty name harms nobody

@@ -72,11 +72,11 @@ func keywordHint(name, block string, schema map[string]string) string {
 	return fmt.Sprintf("known here: %s", strings.Join(slices.Sorted(keysOf(schema)), ", "))
 }
 
-// blocksWith returns the blocks besides one that know a keyword, at most three.
+// blocksWith returns the blocks besides one that know a keyword, at most five.
 func blocksWith(name, block string) []string {
 	var out []string
 	for _, other := range blockNames() {
-		if s, _ := schemaOf(other); s[name] != "" && other != block && len(out) < 3 {
+		if s, _ := schemaOf(other); s[name] != "" && other != block && len(out) < 5 {
 			out = append(out, strings.TrimPrefix(other, "a "))
 		}
 	}
@@ -124,7 +124,7 @@ func rawBlocks() map[string]any {
 	return map[string]any{
 		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{}, "vrrp_sync_group": rawSyncGroup{},
 		"router_advertisement": rawAdvertisement{}, "prefix": rawPrefix{},
-		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "peer": rawPeer{}, "garp": rawAnnounce{}, "vmac": rawVMAC{},
+		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "peer": rawPeer{}, "garp": rawAnnounce{}, "garp_group": rawPace{}, "vmac": rawVMAC{},
 		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{},
 		"check": rawCheck{}, "bfd_instance": rawBFD{},
 		"interface": rawInterface{}, "track": rawTrack{}, trackerBlock: rawTracker{},

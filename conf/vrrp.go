@@ -34,6 +34,7 @@ type rawRouter struct {
 	OnLoss     *hcl.Attribute     `hcl:"on_address_lost,optional"`
 	OwnLink    *hcl.Attribute     `hcl:"track_primary,optional"`
 	Promote    *hcl.Attribute     `hcl:"promote_secondaries,optional"`
+	Verify     *hcl.Attribute     `hcl:"verify_addresses,optional"`
 	Routes     []rawRoute         `hcl:"route,block"`
 	Rules      []rawRule          `hcl:"rule,block"`
 	Unicast    *rawUnicast        `hcl:"unicast,block"`
@@ -69,13 +70,6 @@ type rawAuthentication struct {
 	Place    hcl.Range      `hcl:",def_range"`
 	Type     *hcl.Attribute `hcl:"type,optional"`
 	Password *hcl.Attribute `hcl:"password,optional"`
-}
-
-// rawAnnounce is the garp block.
-type rawAnnounce struct {
-	Repeat  *hcl.Attribute `hcl:"repeat,optional"`
-	Delay   *hcl.Attribute `hcl:"delay,optional"`
-	Refresh *hcl.Attribute `hcl:"refresh,optional"`
 }
 
 // A router is a vrrp_instance under construction.
@@ -336,14 +330,6 @@ func (d *decoder) secret(a *hcl.Attribute) (text string, set, ok bool) {
 		return "", true, false
 	}
 	return v.AsString(), true, true
-}
-
-func (d *decoder) routerAnnounce(r *router) {
-	if raw := r.raw.Announce; raw != nil {
-		d.number(raw.Repeat, 1, 100, "", &r.Announce.Repeat)
-		d.duration(raw.Delay, span{low: 100 * time.Millisecond, high: time.Hour, zero: "one burst only"}, &r.Announce.Delay)
-		d.duration(raw.Refresh, span{low: time.Second, high: 24 * time.Hour, zero: "never"}, &r.Announce.Refresh)
-	}
 }
 
 // checkVRIDs reports virtual routers that would hear each other's adverts as their own.

@@ -108,7 +108,7 @@ func (d *decoder) strict(r *router) {
 // strictAnnounce is what the RFC has: one gratuitous ARP for each address.
 func (d *decoder) strictAnnounce(r *router) {
 	on := false
-	if r.raw.Strict == nil || r.raw.Announce != nil {
+	if r.raw.Strict == nil || r.raw.Announce != nil || d.announce != nil {
 		return
 	}
 	if v, set, ok := d.value(r.raw.Strict); set && ok && v.Type().FriendlyName() == "bool" {

@@ -38,8 +38,25 @@ type Burst struct {
 	Delay  time.Duration // until the same once more; 0 for never
 }
 
+// An AnnounceGroup keeps announcements apart on several interfaces together, as those that are plugged into one switch.
+type AnnounceGroup struct {
+	Interfaces []string
+	Gap        time.Duration // least time between two gratuitous ARPs on any of them, 0 to 10 s; 0 for none
+	GapNA      time.Duration // the same for neighbour advertisements
+}
+
 // AnnounceDefault is what keepalived sends: 5 packets, and 5 more after 5 s.
 var AnnounceDefault = Announce{Repeat: 5, Delay: 5 * time.Second}
+
+// provoked returns c with the plan for announcements because of another master in place of the usual one.
+func (c *Config) provoked() *Config {
+	if c.Announce.Provoked == nil {
+		return c
+	}
+	as := *c
+	as.Announce.Repeat, as.Announce.Delay = c.Announce.Provoked.Repeat, c.Announce.Provoked.Delay
+	return &as
+}
 
 // Equal reports whether two plans are the same.
 func (a Announce) Equal(b Announce) bool {

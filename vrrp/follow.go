@@ -22,6 +22,7 @@ type errand struct {
 	hold     uint64 // number of the newest Hold
 	announce uint64 // number of the newest announcement, or of the newest wish for none
 	silent   bool   // it was the latter
+	provoke  uint64 // number of the newest announcement because of another master
 }
 
 // An outcome is how a Hold ended.
@@ -61,6 +62,11 @@ func (f *followUp) hold(c *Config, on bool) uint64 {
 // announce asks for an announcement of what is held, after the hold that was asked for before.
 func (f *followUp) announce() {
 	f.ask(func(e *errand) { e.announce, e.silent = e.announce+1, false })
+}
+
+// provoke asks for what c.Announce.Provoked says, after the hold that was asked for before.
+func (f *followUp) provoke() {
+	f.ask(func(e *errand) { e.provoke++ })
 }
 
 // silence asks that nothing more is announced of what is held.
@@ -112,6 +118,8 @@ func (f *followUp) run(release <-chan struct{}) error {
 			f.rest(release)
 		case want.announce != f.did.announce:
 			f.tell(want)
+		case want.provoke != f.did.provoke:
+			f.tellProvoked(want)
 		case closed(release):
 			return nil
 		default:
@@ -142,7 +150,7 @@ func (f *followUp) try(want errand) error {
 
 // tell announces what is held, and nothing when that failed or ended.
 func (f *followUp) tell(want errand) {
-	f.did.announce = want.announce
+	f.did.announce, f.did.provoke = want.announce, want.provoke // the one contains the other
 	if !f.held {
 		return
 	}
@@ -150,8 +158,20 @@ func (f *followUp) tell(want errand) {
 		f.host.Silence(want.config)
 		return
 	}
-	if err := f.host.Announce(want.config); err != nil {
-		f.log.Warn("virtual addresses could not be announced", "router", want.config.Name, "error", err)
+	f.announceAs(want.config)
+}
+
+func (f *followUp) announceAs(c *Config) {
+	if err := f.host.Announce(c); err != nil {
+		f.log.Warn("virtual addresses could not be announced", "router", c.Name, "error", err)
+	}
+}
+
+// tellProvoked announces what is held as the plan for that occasion says.
+func (f *followUp) tellProvoked(want errand) {
+	f.did.provoke = want.provoke
+	if c := want.config.provoked(); f.held && c.Announce.Repeat > 0 {
+		f.announceAs(c)
 	}
 }
 

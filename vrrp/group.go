@@ -183,10 +183,10 @@ func (g *Group) happen(r *router, ev Event, due time.Time) {
 	}
 }
 
-// announceProvoked announces all addresses of the group because one member heard an advert.
-func (g *Group) announceProvoked(now time.Time) {
+// announceProvoked announces all addresses of the group because one member heard an advert, or because a rival is gone.
+func (g *Group) announceProvoked(now time.Time, healed bool) {
 	for _, m := range g.members {
-		m.router.announceProvoked(now)
+		m.router.announceProvoked(now, healed)
 	}
 }
 

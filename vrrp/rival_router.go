@@ -53,7 +53,7 @@ func (r *router) claimHeard(c Claim) {
 	if tell {
 		r.tellRival(r.rivals.explain(s, "another host has this address: a master that this one does not hear, or one that is configured by hand"))
 	}
-	r.group.announceProvoked(now)
+	r.group.announceProvoked(now, true)
 }
 
 // tellRival says once, and then at a limited rate, that there are two masters. It leaves that to the patrol, which can ask for the
@@ -86,7 +86,7 @@ func (r *router) expireRivals(now time.Time) {
 			r.log.Info("the other master is gone", "router", r.config.Name, "from", who(v), "lasted", v.Last.Sub(v.Since).Round(time.Millisecond), "suppressed", n)
 		}
 	}
-	r.group.announceProvoked(now)
+	r.group.announceProvoked(now, true)
 }
 
 // who names a rival in a log.

@@ -61,6 +61,7 @@ type router struct {
 	looks      int       // how often the deadline was put off
 	repliedAt  time.Time // last advert sent
 	provokedAt time.Time // last announcement that an advert caused
+	healed     bool      // the announcement that had to wait is to be a full one
 
 	holdNumber uint64 // of the newest Hold
 	heeded     uint64 // number of the newest outcome that was seen
@@ -313,7 +314,7 @@ func (r *router) catchUp() bool {
 		r.speak(r.state.Priority, now)
 	}
 	if over(r.announceAt, now) {
-		r.announceProvoked(now)
+		r.announceProvoked(now, false)
 	}
 	r.expireRivals(now)
 	if over(r.delayAt, now) {
@@ -388,7 +389,7 @@ func (r *router) perform(a Action, o occasion) {
 		r.hold(a.On)
 	case AnnounceAddresses:
 		if o.heard {
-			r.group.announceProvoked(now)
+			r.group.announceProvoked(now, false)
 			return
 		}
 		r.announce()
@@ -399,17 +400,23 @@ func (r *router) perform(a Action, o occasion) {
 
 // announceProvoked announces because of an advert that was heard, also by another member of the group: whoever sent it may have made
 // itself master on all their segments. It does so as soon as announcePause allows. That we announced on becoming
-// master a moment ago does not count: the rival may have done so after us.
-func (r *router) announceProvoked(now time.Time) {
+// master a moment ago does not count: the rival may have done so after us. Healed says that the rival is gone, which makes it a full announcement.
+func (r *router) announceProvoked(now time.Time, healed bool) {
 	if r.state.Role != Master || r.state.Listening {
 		return
 	}
+	r.healed = r.healed || healed
 	if wait := r.provokedAt.Add(announcePause); now.Before(wait) {
 		r.announceAt = wait
 		return
 	}
 	r.provokedAt = now
-	r.announce()
+	if r.healed {
+		r.announce()
+		return
+	}
+	r.announceAt = time.Time{}
+	r.follow.provoke()
 }
 
 // anchor is the instant from which Arm counts. A master's adverts keep their cadence: the next is due one interval after this one was
@@ -446,6 +453,6 @@ func (r *router) hold(on bool) {
 }
 
 func (r *router) announce() {
-	r.announceAt = time.Time{}
+	r.announceAt, r.healed = time.Time{}, false
 	r.follow.announce()
 }

@@ -22,6 +22,8 @@ const MaxDelay = 255 * time.Second
 type Surroundings struct {
 	Delays []InterfaceDelay // one for each interface at most
 	Routes []Route          // with different names
+
+	AnnounceGroups []AnnounceGroup // of interfaces; each in one at most
 }
 
 // An InterfaceDelay puts off what routers are told about an interface: one that flaps for less is none that changed.

@@ -233,3 +233,22 @@ func TestAnnouncementsGoWhereTheAddressIs(t *testing.T) {
 		t.Errorf("%d bursts are left on the other interface, want 0", n)
 	}
 }
+
+func TestAnnouncementsKeepTheirIntervalOnTheWire(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.config("web", 51, "192.0.2.10/24", "192.0.2.11/24", "192.0.2.12/24")
+	c.Announce = vrrp.Announce{Repeat: 2, Gap: 50 * time.Millisecond}
+	h := newHost(t)
+	h.Watch(vrrp.Surroundings{AnnounceGroups: []vrrp.AnnounceGroup{{Interfaces: []string{l.near}, Gap: 60 * time.Millisecond}}})
+	must(t, h.Attach(c, newRecorder()))
+	run(t, h)
+	wire := l.capture()
+	must(t, h.Hold(c, true))
+	begun := time.Now()
+	must(t, h.Announce(c))
+	eventually(t, "two bursts of three", func() bool { return len(wire.matching(isARP)) == 6 })
+	if took := time.Since(begun); took < 5*60*time.Millisecond {
+		t.Errorf("six packets took %s, want them 60ms apart", took)
+	}
+}

@@ -83,6 +83,7 @@ type Host struct {
 	// settleAt is when the first of the delayed changes is due; zero: there is none.
 	settleAt time.Time
 	tracked  map[string]Tracked // by source
+	paces    map[string]*pace   // by name of an interface that announces together with others
 
 	mu sync.RWMutex // held for no system call
 	// guarded by mu:
@@ -220,7 +221,7 @@ func (h *Host) Announce(c *vrrp.Config) error {
 	}
 	h.ledger.whileHeld(c.Name, func() { // or a Hold with on false that came meanwhile would not silence this
 		for name, addrs := range byInterface {
-			announcers[name].start(c.Name, addrs, c.Announce)
+			announcers[name].start(c.Name, addrs, planFor(c, name))
 		}
 	})
 	return nil
@@ -240,6 +241,7 @@ func (h *Host) announcer(name string) *announcer {
 	}
 	a := newAnnouncer(name)
 	a.relink(h.facts.byName(name))
+	a.setPace(h.paceOf(name))
 	h.announcers[name] = a
 	h.startAnnouncer(a)
 	return a

@@ -19,25 +19,29 @@ type burst struct {
 	plan  vrrp.Announce
 
 	left   int       // rounds of this burst that are not complete
+	again  int       // rounds of the second burst
 	done   int       // rounds of this burst that are complete
 	next   int       // place in addrs of the next packet of the round
 	began  time.Time // of the round that runs, or else of the last one
 	due    time.Time // when the next packet may go out
 	second time.Time // when the second burst begins; zero when there is none to come
+
+	refreshing bool // what was left of the bursts is over
 }
 
 // A schedule decides which addresses one interface announces when. All that it knows is one burst for each router that holds addresses
 // there, however often it is asked. It is pure: the time is an argument.
 type schedule struct {
 	bursts map[string]*burst // by name of the router
+	pace   *pace
 }
 
-func newSchedule() schedule { return schedule{bursts: map[string]*burst{}} }
+func newSchedule() schedule { return schedule{bursts: map[string]*burst{}, pace: &pace{}} }
 
 // start begins a burst, or begins the router's burst again. Addresses that stay keep their place in the round that runs, so that none
 // starves when a router is restarted faster than its rounds go.
 func (s *schedule) start(router string, addrs []netip.Addr, plan vrrp.Announce, now time.Time) {
-	b := &burst{addrs: addrs, plan: plan, left: plan.Repeat, due: now}
+	b := &burst{addrs: addrs, plan: plan, left: plan.Repeat, again: plan.Repeat, due: now}
 	if plan.Delay > 0 {
 		b.second = now.Add(plan.Delay)
 	}
@@ -47,11 +51,21 @@ func (s *schedule) start(router string, addrs []netip.Addr, plan vrrp.Announce, 
 		if old.next > 0 { // finish that round, and then all that was asked for
 			b.left, b.due = plan.Repeat+1, now
 		}
+		b.inherit(old)
 	}
 	s.bursts[router] = b
 	if b.left == 0 {
 		b.finish()
 	}
+}
+
+// inherit keeps what is still to come of the burst before: an announcement because of another master may be a short one.
+func (b *burst) inherit(old *burst) {
+	if old.refreshing {
+		return
+	}
+	b.left, b.again = max(b.left, old.left), max(b.again, old.again)
+	b.second = later(b.second, old.second)
 }
 
 func later(a, b time.Time) time.Time {
@@ -71,8 +85,12 @@ func (s *schedule) take(dst []netip.Addr, n int, now time.Time) ([]netip.Addr, t
 		if b == nil {
 			break
 		}
+		share, ok := s.pace.share(b, n, now)
+		if !ok {
+			continue // another interface of its group was faster; b is not due any more
+		}
 		before := len(dst)
-		dst = b.take(dst, n, now)
+		dst = b.take(dst, share, now)
 		n -= len(dst) - before
 	}
 	return dst, s.nextDue()
@@ -83,7 +101,7 @@ func (s *schedule) take(dst []netip.Addr, n int, now time.Time) ([]netip.Addr, t
 func (s *schedule) first(now time.Time) *burst {
 	var best *burst
 	for _, b := range s.bursts {
-		if b.left == 0 || b.due.After(now) {
+		if b.left == 0 || s.pace.due(b).After(now) {
 			continue
 		}
 		if best == nil || cmp.Or(cmp.Compare(b.done, best.done), b.due.Compare(best.due)) < 0 {
@@ -96,8 +114,10 @@ func (s *schedule) first(now time.Time) *burst {
 func (s *schedule) nextDue() time.Time {
 	var next time.Time
 	for _, b := range s.bursts {
-		if b.left > 0 && (next.IsZero() || b.due.Before(next)) {
-			next = b.due
+		if b.left > 0 {
+			if due := s.pace.due(b); next.IsZero() || due.Before(next) {
+				next = due
+			}
 		}
 	}
 	return next
@@ -128,12 +148,13 @@ func (b *burst) endRound() {
 // finish sets up what follows a burst: the second one, then the refreshes, each of a single round.
 func (b *burst) finish() {
 	switch {
-	case !b.second.IsZero() && b.plan.Repeat > 0:
-		b.left, b.done = b.plan.Repeat, 0
+	case !b.second.IsZero() && b.again > 0:
+		b.left, b.done = b.again, 0
 		b.due = later(b.second, b.due)
 		b.second = time.Time{}
 	case b.plan.Refresh > 0:
-		b.left = 1
+		b.refreshing = true
+		b.left = max(1, b.plan.RefreshRepeat)
 		b.due = b.refreshed()
 	}
 }

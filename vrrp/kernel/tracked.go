@@ -23,6 +23,7 @@ func (h *Host) Watch(s vrrp.Surroundings) {
 	defer h.admin.Unlock()
 	h.delays = newDelays(s.Delays, h.delays)
 	h.routes.want(s.Routes)
+	h.setPaces(s.AnnounceGroups)
 	if h.facts.loaded() {
 		h.reconcile()
 	}
