@@ -81,13 +81,22 @@ func (d *decoder) labels(raw *rawEncap, e *vrrp.Encap) {
 	}
 	for it := list.ElementIterator(); it.Next(); {
 		_, element := it.Element()
-		n, accuracy := element.AsBigFloat().Uint64()
-		if accuracy != big.Exact || n > 1<<20-1 {
+		n, ok := mplsLabel(element)
+		if !ok {
 			d.problem(raw.Labels.Expr.Range(), "a label is not 0 to 1048575", "write labels = [100, 200], for example")
 			return
 		}
-		e.Labels = append(e.Labels, uint32(n))
+		e.Labels = append(e.Labels, n)
 	}
+}
+
+// mplsLabel is a number of 20 bits.
+func mplsLabel(v cty.Value) (uint32, bool) {
+	if v.IsNull() {
+		return 0, false
+	}
+	n, accuracy := v.AsBigFloat().Uint64()
+	return uint32(n), accuracy == big.Exact && n <= 1<<20-1
 }
 
 func (d *decoder) segments(raw *rawEncap, e *vrrp.Encap) {

@@ -26,6 +26,10 @@ func FuzzLoad(f *testing.F) {
 			f.Add(text)
 		}
 	}
+	for _, example := range referenceExamples(f) { // every block and every keyword
+		f.Add([]byte(example))
+	}
+	f.Add([]byte("vrrp_instance \"web\" {\n  route \"10.1.0.0/16\" {\n    encap \"mpls\" { labels = [null] }\n  }\n}\n")) // was a panic
 	f.Fuzz(func(t *testing.T, text []byte) {
 		path := filepath.Join(t.TempDir(), "govrrpd.hcl")
 		if err := os.WriteFile(path, text, 0o600); err != nil {

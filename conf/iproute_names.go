@@ -21,28 +21,29 @@ import (
 type nameKind struct {
 	file    string // within iproute2's folders; *.conf of the folder of that name with .d too
 	what    string // as messages call it
+	low     uint32 // the smallest number
 	high    uint32 // the largest number
 	builtin map[string]uint32
 }
 
 func tableNames() nameKind {
-	return nameKind{"rt_tables", "a routing table", 1<<32 - 1, map[string]uint32{"main": 254, "local": 255, "default": 253}}
+	return nameKind{"rt_tables", "a routing table", 1, 1<<32 - 1, map[string]uint32{"main": 254, "local": 255, "default": 253}}
 }
 
 func scopeNames() nameKind {
-	return nameKind{"rt_scopes", "a scope", 255, map[string]uint32{"global": 0, "site": 200, "link": 253, "host": 254}}
+	return nameKind{"rt_scopes", "a scope", 0, 255, map[string]uint32{"global": 0, "site": 200, "link": 253, "host": 254}}
 }
 
-func dsNames() nameKind { return nameKind{"rt_dsfield", "a type of service", 255, nil} }
+func dsNames() nameKind { return nameKind{"rt_dsfield", "a type of service", 0, 255, nil} }
 
-func realmNames() nameKind { return nameKind{"rt_realms", "a realm", 1<<16 - 1, nil} }
+func realmNames() nameKind { return nameKind{"rt_realms", "a realm", 0, 1<<16 - 1, nil} }
 
 func protocolNames() nameKind {
-	return nameKind{"rt_protos", "a routing protocol", 255, map[string]uint32{"boot": 3, "static": 4, "keepalived": 18}}
+	return nameKind{"rt_protos", "a routing protocol", 1, 255, map[string]uint32{"boot": 3, "static": 4, "keepalived": 18}}
 }
 
 func groupNames() nameKind {
-	return nameKind{"group", "a group of interfaces", 1<<31 - 1, map[string]uint32{"default": 0}}
+	return nameKind{"group", "a group of interfaces", 0, 1<<31 - 1, map[string]uint32{"default": 0}}
 }
 
 // iprouteFolders are where iproute2 looks; the first wins.
@@ -90,26 +91,27 @@ func (d *decoder) named(a *hcl.Attribute, k nameKind, into *uint32) bool {
 	}
 	switch v.Type() {
 	case cty.Number:
-		if n, accuracy := v.AsBigFloat().Uint64(); accuracy == big.Exact && n <= uint64(k.high) {
+		if n, accuracy := v.AsBigFloat().Uint64(); accuracy == big.Exact && n >= uint64(k.low) && n <= uint64(k.high) {
 			*into = uint32(n)
 			return true
 		}
 	case cty.String:
 		return d.parseNamed(a.Name, v.AsString(), a.Expr.Range(), k, into)
 	}
-	d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want a number from 0 to %d or a name", a.Name, shown(v), k.high), "")
+	d.problem(a.Expr.Range(), fmt.Sprintf("%s is %s, want a number from %d to %d or a name", a.Name, shown(v), k.low, k.high),
+		fmt.Sprintf("write %s = %d, for example", a.Name, min(k.high, 100)))
 	return false
 }
 
 func (d *decoder) parseNamed(what, text string, at hcl.Range, k nameKind, into *uint32) bool {
-	if n, err := strconv.ParseUint(text, 0, 32); err == nil && n <= uint64(k.high) {
+	if n, err := strconv.ParseUint(text, 0, 32); err == nil && n >= uint64(k.low) && n <= uint64(k.high) {
 		*into = uint32(n)
 		return true
 	}
 	n, found := k.lookup(text)
 	if !found {
 		known := slices.Sorted(keysOf(k.builtin))
-		hint := fmt.Sprintf("write a number from 0 to %d, or name it in /etc/iproute2/%s on every director", k.high, k.file)
+		hint := fmt.Sprintf("write a number from %d to %d, or name it in /etc/iproute2/%s on every director", k.low, k.high, k.file)
 		if len(known) > 0 {
 			hint += "; always known: " + strings.Join(known, ", ")
 		}

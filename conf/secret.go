@@ -26,8 +26,8 @@ func (s *source) secrets() []hcl.Range {
 	var out []hcl.Range
 	names := map[string]bool{}
 	for _, f := range s.files {
-		walk(f.Body.(*hclsyntax.Body), func(a *hclsyntax.Attribute) {
-			if !secretName.MatchString(a.Name) {
+		walk(f.Body.(*hclsyntax.Body), "", func(block string, a *hclsyntax.Attribute) {
+			if !isSecret(block, a.Name) {
 				return
 			}
 			out = append(out, a.Expr.Range())
@@ -43,21 +43,43 @@ func (s *source) secrets() []hcl.Range {
 	for _, file := range s.names {
 		for _, b := range s.blocks(file) {
 			if b.Type == "variable" && len(b.Labels) == 1 && (names[b.Labels[0]] || secretName.MatchString(b.Labels[0])) {
-				walk(b.Body, func(a *hclsyntax.Attribute) { out = append(out, a.Expr.Range()) })
+				walk(b.Body, b.Type, func(_ string, a *hclsyntax.Attribute) { out = append(out, a.Expr.Range()) })
 			}
 		}
 	}
 	return out
 }
 
-// walk calls f with each attribute in body and in the blocks within.
-func walk(body *hclsyntax.Body, f func(*hclsyntax.Attribute)) {
+// isSecret reports whether a keyword holds a secret. In the blocks that are there for one, so does whatever may be a misspelling of it.
+func isSecret(block, keyword string) bool {
+	switch block {
+	case "key":
+		return keyword != "file"
+	case "authentication":
+		return keyword != "type"
+	}
+	return secretName.MatchString(keyword)
+}
+
+// walk calls f with each attribute in body, the one of a block of that type, and in the blocks within.
+func walk(body *hclsyntax.Body, block string, f func(block string, a *hclsyntax.Attribute)) {
 	for _, a := range body.Attributes {
-		f(a)
+		f(block, a)
 	}
 	for _, b := range body.Blocks {
-		walk(b.Body, f)
+		walk(b.Body, innermost(b, block), f)
 	}
+}
+
+// innermost is the type of b, and of a block that a dynamic one makes the type of that.
+func innermost(b *hclsyntax.Block, outer string) string {
+	switch {
+	case b.Type == "dynamic" && len(b.Labels) == 1:
+		return b.Labels[0]
+	case b.Type == "content":
+		return outer
+	}
+	return b.Type
 }
 
 // hidden returns the bytes from and to between which a line of file, which starts at byte start, is secret; equal when none are.

@@ -108,7 +108,7 @@ func (d *decoder) ruleMark(raw *rawRule, r *vrrp.Rule) {
 
 // ruleTransport reads conditions on the protocol and its ports.
 func (d *decoder) ruleTransport(raw *rawRule, r *vrrp.Rule) {
-	protocols := nameKind{"../protocols", "a protocol", 255, map[string]uint32{"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "dccp": 33, "gre": 47, "esp": 50, "ah": 51}}
+	protocols := nameKind{"../protocols", "a protocol", 1, 255, map[string]uint32{"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "dccp": 33, "gre": 47, "esp": 50, "ah": 51}}
 	d.small(raw.IPProto, protocols, &r.Protocol)
 	d.ports(raw.SPort, &r.SPort)
 	d.ports(raw.DPort, &r.DPort)
