@@ -277,6 +277,9 @@ func (d *daemon) seed() {
 		d.log.Warn("what the running router process tracks is not known", "error", err)
 	}
 	d.producers.seed(status.Tracked)
+	if err == nil {
+		warnOfSkew(d.log, status.Version)
+	}
 }
 
 func wantedOfRouter(c *conf.Config) routerConfig {

@@ -173,6 +173,9 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	return errors.Join(err, host.Wait())
 }
 
+// acceptPause is between two attempts to accept a director.
+const acceptPause = 100 * time.Millisecond
+
 // serve answers one director at a time; a newer connection ends the older, whose director is dead or about to be.
 func (r *router) serve(ctx context.Context, listener net.Listener) error {
 	var current net.Conn
@@ -180,14 +183,19 @@ func (r *router) serve(ctx context.Context, listener net.Listener) error {
 	defer conversations.Wait()
 	for {
 		conn, err := listener.Accept()
+		if err != nil && ctx.Err() == nil { // above all for want of file descriptors, which may pass
+			r.log.Error("a director cannot be heard, will try again", "error", err)
+			select {
+			case <-time.After(acceptPause):
+			case <-ctx.Done():
+			}
+			continue
+		}
 		if current != nil {
 			_ = current.Close()
 		}
 		if ctx.Err() != nil {
 			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("accept a director: %w", err)
 		}
 		current = conn
 		conversations.Go(func() { r.converse(conn) })
@@ -199,14 +207,14 @@ func (r *router) converse(conn net.Conn) {
 	defer conn.Close()
 	decoder, encoder := json.NewDecoder(conn), json.NewEncoder(conn)
 	for {
-		var request routerRequest
+		var request json.RawMessage
 		if err := decoder.Decode(&request); err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 				r.log.Warn("conversation with the director ended", "error", err)
 			}
 			return
 		}
-		if err := encoder.Encode(r.answer(request)); err != nil {
+		if err := encoder.Encode(r.reply(request)); err != nil {
 			return
 		}
 	}
