@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/govrrpd/govrrpd/vrrp"
@@ -88,20 +89,26 @@ func (f *fence) set(refused []netip.Addr) error {
 
 // build makes or removes the table. The caller holds mu.
 func (f *fence) build() error {
-	conn, err := nftables.New()
+	conn, err := nftables.New(nftables.WithSockOptions(roomy))
 	if err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
 	if len(f.refused) > 0 {
 		err = replaceTable(conn, f.refused)
-	} else {
-		err = removeTable(conn)
+		f.built = err == nil
+	} else if err = removeTable(conn); err == nil {
+		f.built = false
 	}
-	f.built = err == nil && len(f.refused) > 0
 	if err != nil {
 		return fmt.Errorf("nftables table %s: %w", tableName, tellRefusal(err))
 	}
 	return nil
+}
+
+// roomy lets a transaction be as long as that for tens of thousands of addresses: it goes to the kernel in one piece.
+func roomy(conn *netlink.Conn) error {
+	const transaction = 8 << 20 // bytes
+	return errors.Join(conn.SetWriteBuffer(transaction), conn.SetReadBuffer(replyBuffer))
 }
 
 // errNoTables is what a kernel says that was built without them.

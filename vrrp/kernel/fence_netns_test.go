@@ -3,11 +3,13 @@
 package kernel
 
 import (
+	"log/slog"
 	"net/netip"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 
 	"github.com/govrrpd/govrrpd/vrrp"
@@ -171,4 +173,42 @@ func (l *lan) ready(t *testing.T) {
 		}
 		return err == nil && farErr == nil
 	})
+}
+
+// A netlink attribute holds 64 KiB, and the elements of a set are one.
+func TestManyAddressesAreFenced(t *testing.T) {
+	before := nftRules(t)
+	f := &fence{log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	var many []netip.Addr
+	for a := netip.MustParseAddr("10.1.0.0"); len(many) < 10000; a = a.Next() {
+		many = append(many, a)
+	}
+	for a := netip.MustParseAddr("2001:db8::"); len(many) < 20000; a = a.Next() {
+		many = append(many, a)
+	}
+	must(t, f.set(many))
+	conn, err := nftables.New()
+	must(t, err)
+	if !intact(conn, many) {
+		t.Error("the table is not as it shall be")
+	}
+	must(t, f.set(nil))
+	if after := nftRules(t); after != before {
+		t.Errorf("after the end there is\n%s", after)
+	}
+}
+
+func TestFenceThatWasNotRemovedIsRemovedLater(t *testing.T) {
+	before := nftRules(t)
+	f := &fence{log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	must(t, f.set([]netip.Addr{netip.MustParseAddr("192.0.2.10")}))
+	withoutPrivileges(t, func() {
+		if err := f.set(nil); err == nil {
+			t.Error("the table was removed without privileges")
+		}
+	})
+	must(t, f.set(nil))
+	if after := nftRules(t); after != before {
+		t.Errorf("after the end there is\n%s", after)
+	}
 }

@@ -29,6 +29,9 @@ const (
 	// services on the address go on.
 	fencePriority = 150
 
+	// elementsPart is how many addresses one message takes: an attribute of netlink holds 64 KiB, and an IPv6 address some 30 bytes there.
+	elementsPart = 1000
+
 	neighborSolicitation  = 135 // RFC 4861 section 4.3; advertisements are 136
 	neighborAdvertisement = 136
 	offsetDest4           = 16
@@ -99,8 +102,13 @@ func replaceTable(conn *nftables.Conn, refused []netip.Addr) error {
 	conn.AddTable(t)
 	sets, elements := fenceSets(t, refused)
 	for i, s := range sets {
-		if err := conn.AddSet(s, elements[i]); err != nil {
+		if err := conn.AddSet(s, nil); err != nil {
 			return err
+		}
+		for part := range slices.Chunk(elements[i], elementsPart) {
+			if err := conn.SetAddElements(s, part); err != nil {
+				return err
+			}
 		}
 	}
 	chain := conn.AddChain(fenceChain(t))
