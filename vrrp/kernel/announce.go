@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -188,7 +189,7 @@ func (w *frameWriter) send(l link, addrs []netip.Addr) int {
 func (w *frameWriter) write(l link) error {
 	to := &unix.SockaddrLinklayer{Ifindex: l.index, Halen: 6}
 	copy(to.Addr[:], w.buf[:6])
-	to.Protocol = uint16(w.buf[12]) | uint16(w.buf[13])<<8 // network byte order
+	to.Protocol = networkOrder(binary.BigEndian.Uint16(w.buf[12:]))
 	return unix.Sendto(w.fd, w.buf, unix.MSG_DONTWAIT, to)
 }
 

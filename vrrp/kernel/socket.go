@@ -150,16 +150,24 @@ func (p *port) reopen(index int) (conn, error) {
 	return conn, nil
 }
 
-// close gives up the socket, which ends its reader.
+// close gives up the socket, which ends its reader. No sender waits meanwhile: to leave its group the kernel takes the lock for links, which
+// somebody may hold for long.
 func (p *port) close() {
+	if conn := p.disown(); conn != nil {
+		conn.Close()
+	}
+}
+
+// disown makes the port have no socket, and returns the one that it had.
+func (p *port) disown() conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conn == nil {
-		return
+	conn := p.conn
+	if conn != nil {
+		p.overflow += uint64(socketDrops(p.raw))
 	}
-	p.overflow += uint64(socketDrops(p.raw))
-	p.conn.Close()
 	p.conn, p.raw, p.index = nil, nil, 0
+	return conn
 }
 
 // bound returns the index of the interface that the socket is bound to; 0 when there is no socket.
@@ -176,24 +184,31 @@ func (p *port) connection() conn {
 	return p.conn
 }
 
-// admit makes the filter pass unicast packets to sources.
+// admit makes the filter pass unicast packets to sources. After an error it is as it was.
 func (p *port) admit(sources []netip.Addr) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if slices.Equal(sources, p.sources) {
 		return nil
 	}
-	p.sources = sources
-	if p.conn == nil {
-		return nil
+	if p.conn != nil {
+		if err := setFilter(p.conn, p.program(append([]netip.Addr{p.group}, sources...))); err != nil {
+			return err
+		}
 	}
+	p.sources = sources
+	return nil
+}
+
+// program returns the filter that passes packets to destinations.
+func (p *port) program(destinations []netip.Addr) []bpf.Instruction {
 	switch {
 	case p.family == vrrp.IPv6:
-		return setFilter(p.conn, filter6(p.destinations()))
+		return filter6(destinations)
 	case p.ah:
-		return setFilter(p.conn, filterAH(p.destinations()))
+		return filterAH(destinations)
 	}
-	return setFilter(p.conn, filter(p.destinations()))
+	return filter(destinations)
 }
 
 // destinations returns what the filter passes, the multicast group first. The caller holds mu.
@@ -268,7 +283,7 @@ func (p *port) read(ctx context.Context, conn conn) {
 		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
 			return
 		}
-		c.count += n
+		c.note(n)
 		if err != nil { // for example an ICMP error that came back
 			p.readErrors.Add(1)
 			rest(ctx, readErrorPause)
@@ -285,7 +300,11 @@ type crowdControl struct {
 	began time.Time
 	count int
 	busy  bool // the last window was crowded
+	full  bool // the last read left something: the crowd is too large for pauses
 }
+
+// note takes in how many packets one read of readBatch at most gave.
+func (c *crowdControl) note(n int) { c.count, c.full = c.count+n, n == readBatch }
 
 // pause waits in a crowd for the next beat, so that the read that follows finds what came meanwhile. All readers wait for the same beats,
 // and are served in one wake-up.
@@ -294,7 +313,7 @@ func (c *crowdControl) pause(ctx context.Context) {
 	if now.Sub(c.began) >= crowdWindow {
 		c.began, c.busy, c.count = now, c.count > crowd, 0
 	}
-	if c.busy || c.count > crowd {
+	if (c.busy || c.count > crowd) && !c.full {
 		rest(ctx, crowdBeat-time.Duration(now.UnixNano())%crowdBeat)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/bpf"
@@ -29,6 +30,7 @@ func openTap(index int, group netip.Addr) (*tap, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
+	setReceiveBuffer(fd, receiveBuffer)
 	err = errors.Join(
 		setPacketFilter(fd, tapFilter(group)),
 		os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(etherType(f)), Ifindex: index})))
@@ -87,11 +89,17 @@ func setPacketFilter(fd int, instructions []bpf.Instruction) error {
 // read hands packets to p until the tap is closed or paused.
 func (t *tap) read(ctx context.Context, p *port) {
 	b := make([]byte, readSize6)
+	raw, err := t.file.SyscallConn()
+	if err != nil { // it is closed
+		return
+	}
+	var c crowdControl
 	for {
-		n, err := t.file.Read(b)
+		c.pause(ctx)
+		n, err := readPackets(raw, b, p.overhear)
+		c.note(n)
 		switch {
 		case err == nil:
-			p.overhear(b[:n])
 		case ctx.Err() != nil || errors.Is(err, os.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded):
 			return
 		case errors.Is(err, unix.ENETDOWN): // the macvlan was set down, which is what it is as backup
@@ -100,6 +108,28 @@ func (t *tap) read(ctx context.Context, p *port) {
 			rest(ctx, readErrorPause)
 		}
 	}
+}
+
+// readPackets waits for packets and hands over those that are queued, up to readBatch. It returns how many.
+func readPackets(raw syscall.RawConn, b []byte, each func([]byte)) (n int, err error) {
+	waitErr := raw.Read(func(fd uintptr) bool {
+		for n < readBatch {
+			var size int
+			switch size, err = unix.Read(int(fd), b); err {
+			case nil:
+				each(b[:size])
+				n++
+			case unix.EINTR:
+			case unix.EAGAIN:
+				err = nil
+				return n > 0
+			default:
+				return true
+			}
+		}
+		return true
+	})
+	return n, errors.Join(err, waitErr)
 }
 
 // overhear is receive for a packet that IP has not seen yet: nobody has looked at its header.
