@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,8 @@ import (
 const (
 	// batchSize is how many requests go to the kernel in one system call; more gain nothing (measured up to 1,000).
 	batchSize = 256
+	// batchBytes is where a batch ends at the latest; the kernel's default lets a socket send three times as much at once.
+	batchBytes = 64 << 10
 	// replyTimeout bounds the wait for the kernel's answer. It answers within milliseconds, or never because the answer was lost.
 	replyTimeout = 10 * time.Second
 	// replyBuffer holds an error for each request of a batch several times over, in bytes.
@@ -74,40 +77,46 @@ type requester func(b []byte, i int, seq uint32, flags uint16) []byte
 // perform sends n requests, as apply describes.
 func (s *routeSocket) perform(n int, request requester) (map[int]error, error) {
 	failed := map[int]error{}
-	for done := 0; done < n; done += batchSize {
-		if err := s.performBatch(done, min(done+batchSize, n), request, failed); err != nil {
+	for done := 0; done < n; {
+		sent, err := s.performBatch(done, min(done+batchSize, n), request, failed)
+		if err != nil {
 			return failed, err
 		}
+		done += sent
 	}
 	return failed, nil
 }
 
-// performBatch sends the requests from one place up to another in one piece. Only the last asks for an acknowledgement; the others
-// answer if they fail.
-func (s *routeSocket) performBatch(from, to int, request requester, failed map[int]error) error {
+// performBatch sends the requests from one place up to another, or as many as go in one piece, and returns how many. Only the last asks for an
+// acknowledgement; the others answer if they fail.
+func (s *routeSocket) performBatch(from, to int, request requester, failed map[int]error) (sent int, err error) {
 	first := s.seq + 1
 	b := make([]byte, 0, 96*(to-from))
-	for i := from; i < to; i++ {
-		var flags uint16
-		if i == to-1 {
-			flags = unix.NLM_F_ACK
-		}
+	last := 0 // where the last request begins
+	for ; from+sent < to && len(b) < batchBytes; sent++ {
 		s.seq++
-		b = request(b, i, s.seq, flags)
+		last = len(b)
+		b = request(b, from+sent, s.seq, 0)
 	}
+	askForAck(b[last:])
 	if err := s.send(b); err != nil {
-		return err
+		return 0, err
 	}
-	return s.receive(func(m message) (bool, error) {
+	return sent, s.receive(func(m message) (bool, error) {
 		place := int(int32(m.seq - first))
-		if m.typ != unix.NLMSG_ERROR || place < 0 || place >= to-from {
+		if m.typ != unix.NLMSG_ERROR || place < 0 || place >= sent {
 			return false, nil
 		}
 		if err := parseAck(m); err != nil {
 			failed[from+place] = err
 		}
-		return place == to-from-1, nil
+		return place == sent-1, nil
 	})
+}
+
+// askForAck sets NLM_F_ACK in the header of a request.
+func askForAck(b []byte) {
+	binary.NativeEndian.PutUint16(b[6:], binary.NativeEndian.Uint16(b[6:])|unix.NLM_F_ACK)
 }
 
 // dump lists the links and addresses of the namespace into a new table.
