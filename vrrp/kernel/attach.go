@@ -213,7 +213,7 @@ func (h *Host) startReader(p *port, conn conn) {
 
 // reconcile brings sockets and listeners in line with the facts. The caller holds admin.
 func (h *Host) reconcile() {
-	h.promote()
+	h.promotions.set(h.promoting())
 	unbound := map[*port]error{}
 	for _, p := range h.ports {
 		if err := h.bind(p); err != nil {

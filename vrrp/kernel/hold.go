@@ -1,13 +1,9 @@
 package kernel
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,73 +18,11 @@ var (
 	errOtherPrefix = errors.New("the address is there with another prefix length")
 )
 
-// A want is an address that a virtual router wants present. It names the interface, whose index may change while the router holds.
-type want struct {
-	ifname string
-	prefix netip.Prefix
-	label  string
-	opts   vrrp.AddressOptions
-}
-
-func (w want) String() string { return fmt.Sprintf("%s on %s", w.prefix, w.ifname) }
-
-// interfaceOf returns the name of the interface that a lives on.
-func interfaceOf(c *vrrp.Config, a vrrp.Address) string { return c.AddressInterface(a) }
-
-// wants returns what c wants present while it is master.
-func wants(c *vrrp.Config) []want {
-	out := make([]want, len(c.Addresses))
-	for i, a := range c.Addresses {
-		out[i] = want{interfaceOf(c, a), a.Prefix, a.Label, a.AddressOptions}
-		out[i].opts.Metric = cmp.Or(a.Metric, metricOf(c, a))
-	}
-	return out
-}
-
-// A plan is a difference to apply. Before frees what stands in the way of add: the same address with other properties, or over IPv6
-// with another prefix length.
-type plan struct{ before, add, remove []want }
-
-// planHold returns what to do when a router that had old, wanted or left over, wants now. What others want stays as it is.
-func planHold(old, now []want, others map[addrName]want) plan {
-	p := plan{add: now}
-	kept, resized := make(map[addrName]want, len(now)), map[addrName]bool{}
-	for _, w := range now {
-		kept[w.name()] = w
-		resized[w.only()] = w.prefix.Addr().Is6()
-	}
-	for _, w := range old {
-		if _, ok := others[w.name()]; ok {
-			continue
-		}
-		k, again := kept[w.name()]
-		switch {
-		case !again && resized[w.only()]:
-			p.before = append(p.before, w)
-		case !again:
-			p.remove = append(p.remove, w)
-		case !k.looksLike(w):
-			p.before = append(p.before, w)
-		}
-	}
-	return p
-}
-
-// An addrName is what one address is known by, whatever the index of its interface.
-type addrName struct {
-	ifname string
-	prefix netip.Prefix
-}
-
-func (w want) name() addrName { return addrName{w.ifname, w.prefix} }
-
-// only returns what an IPv6 address is known by: an interface has it once, whatever its prefix length.
-func (w want) only() addrName { return addrName{w.ifname, netip.PrefixFrom(w.prefix.Addr(), 0)} }
-
 // A ledger brings the kernel's addresses in line with what the virtual routers hold. Its lock is held while the kernel works, which may be
 // long; nothing on the advert path takes it.
 type ledger struct {
-	facts *facts
+	facts      *facts
+	promotions *promotions
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -106,8 +40,8 @@ type ledger struct {
 	objectsDirty atomic.Bool   // routes and rules are to be compared
 }
 
-func newLedger(f *facts) *ledger {
-	return &ledger{facts: f, held: map[string][]want{}, added: map[addrKey]bool{},
+func newLedger(f *facts, p *promotions) *ledger {
+	return &ledger{facts: f, promotions: p, held: map[string][]want{}, added: map[addrKey]bool{},
 		objects: newObjectLedger(), policies: map[string]vrrp.LossPolicy{}, refused: map[addrName]string{}}
 }
 
@@ -289,11 +223,17 @@ func (l *ledger) remove(ws []want) error {
 	return l.removeOps(ops, names)
 }
 
+// removeOps removes addresses. The kernel would delete the other addresses of a subnet with the first one, so it is told not to for the
+// moment. Where it cannot be told the address has to go all the same; what we hold of the others comes back through restore.
 func (l *ledger) removeOps(ops []addrOp, names []want) error {
-	for _, name := range l.facts.bereft(ops) {
-		promoteSecondaries(name)
+	var failed map[int]error
+	var err error
+	remove := func() { failed, err = l.apply(ops) }
+	if bereft := l.facts.bereft(ops); len(bereft) > 0 {
+		l.promotions.during(bereft, remove)
+	} else {
+		remove()
 	}
-	failed, err := l.apply(ops)
 	errs := []error{err}
 	for i, op := range ops {
 		e := failed[i]
@@ -307,12 +247,6 @@ func (l *ledger) removeOps(ops []addrOp, names []want) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// promoteSecondaries keeps the kernel from deleting the other addresses of a subnet with the first one. Where the setting cannot be written,
-// as under a read-only /proc/sys, the address has to go all the same; what we hold of the others comes back through restore.
-func promoteSecondaries(ifname string) {
-	_ = os.WriteFile(filepath.Join("/proc/sys/net/ipv4/conf", ifname, "promote_secondaries"), []byte("1"), 0)
 }
 
 // apply sends ops to the kernel.

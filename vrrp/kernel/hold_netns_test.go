@@ -218,6 +218,59 @@ func TestReleaseSparesWhatIsSecondaryToTheAddress(t *testing.T) {
 	eventually(t, "the host knows", func() bool { return r.primary() == sourceAddr })
 	must(t, h.Hold(c, false))
 	l.expect("192.0.2.1/24")
+	if b, err := os.ReadFile(promote); err != nil || string(b) != "0\n" {
+		t.Errorf("promote_secondaries is %q, %v after it; want it as it was", b, err)
+	}
+}
+
+// A reading that began before the addresses came is older than they are.
+func TestOldReadingIsNoLoss(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.config("web", 51, "192.0.2.10/24", "192.0.2.11/24")
+	c.OnLoss = vrrp.StepDownOnLoss
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	s, err := openRoute()
+	must(t, err)
+	defer s.close()
+	old, err := s.dump()
+	must(t, err)
+	older, err := s.dump()
+	must(t, err)
+	must(t, h.Hold(c, true))
+	h.facts.replace(old)
+	done, err := h.ledger.restore()
+	if err != nil || len(done.lost) > 0 {
+		t.Errorf("lost %v, %v; want nothing", done.lost, err)
+	}
+	l.unaddress("192.0.2.11/24")
+	h.facts.replace(older)
+	if done, err = h.ledger.restore(); err != nil || done.lost["web"] != "address 192.0.2.11/24 on "+l.near+" is gone or changed" {
+		t.Errorf("lost %v, %v; want the second address", done.lost, err)
+	}
+}
+
+// A batch of long requests must not be more than a socket sends at once.
+func TestLongRequestsAreSentInPieces(t *testing.T) {
+	s, err := openRoute()
+	must(t, err)
+	defer s.close()
+	const requests = 300
+	failed, err := s.perform(requests, func(b []byte, _ int, seq uint32, flags uint16) []byte {
+		start := len(b)
+		b = appendHeader(b, unix.RTM_DELADDR, unix.NLM_F_REQUEST|flags, seq)
+		b = append(b, unix.AF_INET, 32, 0, 0, 0xff, 0xff, 0xff, 0x7f) // on an interface that does not exist
+		return finish(appendAttr(b, 1000, make([]byte, 4000)), start)
+	})
+	if err != nil || len(failed) != requests {
+		t.Fatalf("%d of %d requests were refused, %v", len(failed), requests, err)
+	}
+	for i, e := range failed {
+		if !errors.Is(e, unix.ENODEV) {
+			t.Errorf("request %d: %v, want %v", i, e, unix.ENODEV)
+		}
+	}
 }
 
 func TestManyAddressesOfOneSubnetGoWithoutPromotions(t *testing.T) {

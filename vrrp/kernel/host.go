@@ -67,6 +67,8 @@ type Host struct {
 	macvlans *macvlans
 	fence    *fence
 
+	promotions *promotions
+
 	eventBuffer int           // bytes the kernel may queue for the watcher
 	rereadEvery time.Duration // between two full readings that nothing asked for
 
@@ -78,8 +80,7 @@ type Host struct {
 	stale   bool            // notices were lost and nothing was read since
 	workers sync.WaitGroup
 
-	promoted map[int]string // promote_secondaries as it was, by index of the interface; guarded by admin, too
-	delays   *delays
+	delays *delays
 	// settleAt is when the first of the delayed changes is due; zero: there is none.
 	settleAt time.Time
 	tracked  map[string]Tracked // by source
@@ -105,10 +106,12 @@ const eventBuffer = 8 << 20
 // NewHost returns the host of the calling thread's network namespace. It touches nothing before the first Attach or Run.
 func NewHost(log *slog.Logger) *Host {
 	f := &facts{}
+	p := newPromotions(f, log)
 	return &Host{
 		log:         log,
 		facts:       f,
-		ledger:      newLedger(f),
+		ledger:      newLedger(f, p),
+		promotions:  p,
 		macvlans:    newMacvlans(f, log),
 		fence:       &fence{log: log},
 		repair:      make(chan struct{}, 1),
@@ -121,7 +124,6 @@ func NewHost(log *slog.Logger) *Host {
 		routers:     map[string]*router{},
 		announcers:  map[string]*announcer{},
 		staticTold:  map[string]string{},
-		promoted:    map[int]string{},
 	}
 }
 

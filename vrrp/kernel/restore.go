@@ -27,10 +27,11 @@ func (l *ledger) restore() (repair, error) {
 	defer l.publish()
 	done := repair{lost: map[string]string{}, failed: map[string]error{}}
 	l.prune()
-	missing := l.missing(&done)
-	var err error
+	missing, err := l.missing(&done)
 	if len(missing) > 0 {
-		done.restored, err = l.add(missing)
+		var addErr error
+		done.restored, addErr = l.add(missing)
+		err = errors.Join(err, addErr)
 		done.routers = l.holders(done.restored)
 		l.restored.Add(uint64(len(done.restored)))
 	}
@@ -38,20 +39,45 @@ func (l *ledger) restore() (repair, error) {
 }
 
 // missing returns the addresses to put back, each once and in a stable order.
-func (l *ledger) missing(done *repair) []want {
+func (l *ledger) missing(done *repair) ([]want, error) {
 	var out []want
+	var errs []error
 	for name, ws := range l.held {
 		absent := l.facts.absent(ws, l.added)
 		if len(absent) > 0 && l.policies[name] == vrrp.StepDownOnLoss {
-			if i := slices.IndexFunc(absent, l.wasThere); i >= 0 {
-				done.lost[name] = "address " + absent[i].String() + " is gone or changed"
+			lost, err := l.lost(absent)
+			if errs = append(errs, err); len(lost) > 0 {
+				done.lost[name] = "address " + lost[0].String() + " is gone or changed"
 			}
 			continue
 		}
 		out = append(out, absent...)
 	}
 	slices.SortFunc(out, func(a, b want) int { return cmp.Compare(a.String(), b.String()) })
-	return slices.Compact(out)
+	return slices.Compact(out), errors.Join(errs...)
+}
+
+// lost returns which of the addresses that seem to be absent were there and are no more, or are changed. It asks the kernel: a reading of
+// everything that began before they were added makes them seem absent until their notices are read.
+func (l *ledger) lost(absent []want) ([]want, error) {
+	were := slices.DeleteFunc(slices.Clone(absent), func(w want) bool { return !l.wasThere(w) })
+	if len(were) == 0 {
+		return nil, nil
+	}
+	t, err := l.read()
+	if err != nil {
+		return nil, err
+	}
+	keys, were, _ := l.facts.resolve(were)
+	var out []want
+	for i, k := range keys {
+		if a, there := t.has(k); there && !a.differs(were[i]) {
+			l.facts.correct(k, a)
+		} else {
+			out = append(out, were[i])
+		}
+	}
+	return out, nil
 }
 
 // wasThere reports whether w was present: what could not be added is not lost, but a reason for Hold to fail.
