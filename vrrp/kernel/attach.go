@@ -195,6 +195,9 @@ func (h *Host) dropUnusedPorts() {
 // bind makes the socket of p that of the interface which has the name now.
 func (h *Host) bind(p *port) error {
 	l, _ := h.facts.byName(p.name)
+	if p.family == vrrp.IPv6 && l.lacksIPv6() {
+		l.index = 0
+	}
 	if p.bound() == l.index {
 		return nil
 	}

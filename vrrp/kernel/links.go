@@ -37,6 +37,9 @@ type link struct {
 	macvlan uint32 // mode of a macvlan (MACVLAN_MODE_*); 0 for every other kind
 }
 
+// lacksIPv6 reports whether the MTU is less than that of the smallest link for IPv6, RFC 8200 section 5: the kernel has ended IPv6 there.
+func (l link) lacksIPv6() bool { return l.mtu > 0 && l.mtu < 1280 }
+
 func (l link) up() bool { return l.flags&unix.IFF_UP != 0 }
 
 func (l link) carrier() bool {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 const (
@@ -124,11 +126,32 @@ func (h *Host) learn(events []event, lost bool) {
 			t.apply(ev)
 		}
 	})
+	h.forsake(events)
 	h.reconcile()
 	h.ledger.objectsDirty.Store(true) // a route goes without a notice when its device or source address does
 	h.poke()
 	if lost || slices.ContainsFunc(events, takesRoutes) {
 		h.routes.poke()
+	}
+}
+
+// forsake closes the sockets of interfaces that were gone, or without IPv6, at least for a moment. They may be back with the index that they
+// had, but the kernel has forgotten which groups a socket is a member of there. The caller holds admin.
+func (h *Host) forsake(events []event) {
+	gone, without6 := map[int]bool{}, map[int]bool{}
+	for _, ev := range events {
+		if ev.link != nil {
+			gone[ev.link.index] = gone[ev.link.index] || ev.gone
+			without6[ev.link.index] = without6[ev.link.index] || ev.link.lacksIPv6()
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	for _, p := range h.ports {
+		if index := p.bound(); gone[index] || p.family == vrrp.IPv6 && without6[index] {
+			p.close()
+		}
 	}
 }
 
