@@ -124,7 +124,7 @@ func rawBlocks() map[string]any {
 	return map[string]any{
 		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{}, "vrrp_sync_group": rawSyncGroup{},
 		"router_advertisement": rawAdvertisement{}, "prefix": rawPrefix{},
-		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "peer": rawPeer{}, "garp": rawAnnounce{}, "garp_group": rawPace{}, "vmac": rawVMAC{},
+		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "peer": rawPeer{}, "path": rawPath{}, "garp": rawAnnounce{}, "garp_group": rawPace{}, "vmac": rawVMAC{},
 		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{},
 		"check": rawCheck{}, "bfd_instance": rawBFD{},
 		"interface": rawInterface{}, "track": rawTrack{}, trackerBlock: rawTracker{},

@@ -17,6 +17,7 @@ type rawPeer struct {
 	MinTTL       *hcl.Attribute `hcl:"min_ttl,optional"`
 	MaxTTL       *hcl.Attribute `hcl:"max_ttl,optional"`
 	Checksum     *hcl.Attribute `hcl:"checksum,optional"`
+	Paths        []rawPath      `hcl:"path,block"`
 }
 
 // routerOptions reads what keepalived adds to the protocol.
@@ -134,6 +135,7 @@ func (d *decoder) peerBlocks(r *router, u *rawUnicast) {
 		d.addPeer(r, peer, raw.AddressRange)
 		d.peerTTL(r, raw, peer)
 		d.peerForm(r, raw, peer)
+		d.peerPaths(r, raw, peer)
 	}
 }
 

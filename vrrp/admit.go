@@ -50,9 +50,9 @@ func admitPath(c *Config, source netip.Addr, a Advert) error {
 		return DropGroup
 	case !a.To.IsMulticast() && !c.Unicast():
 		return DropUnicast
-	case c.Unicast() && !slices.Contains(c.Peers, a.From):
+	case c.Unicast() && !c.peer(a.From):
 		return DropPeer
-	case c.Unicast() && !c.PeerTTL[a.From].admits(a.TTL):
+	case c.Unicast() && !c.PeerTTL[c.identify(a.From)].admits(a.TTL):
 		return DropPeerTTL
 	case a.Packet.Trailer != nil && c.HMAC == nil:
 		return DropHMAC

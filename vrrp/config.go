@@ -129,10 +129,14 @@ func (c *Config) Advertised() []netip.Addr {
 	return out
 }
 
-// Destinations returns where each advert is sent: the multicast group, or every peer.
+// Destinations returns where each advert is sent: the multicast group, or every peer over each of its paths.
 func (c *Config) Destinations() []netip.Addr {
 	if c.Unicast() {
-		return c.Peers
+		out := slices.Clone(c.Peers)
+		for _, p := range c.Paths {
+			out = append(out, p.Address)
+		}
+		return out
 	}
 	return []netip.Addr{c.MulticastGroup()}
 }

@@ -10,7 +10,7 @@ import (
 
 // formOf returns the checksum form that is configured for what comes from a sender.
 func (c *Config) formOf(from netip.Addr) Form {
-	if f, ok := c.PeerForms[from]; ok {
+	if f, ok := c.PeerForms[c.identify(from)]; ok {
 		return f
 	}
 	return c.Checksum

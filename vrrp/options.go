@@ -37,6 +37,8 @@ type Options struct {
 	// AllowNoAddresses lets the router be without virtual addresses, or without advertised ones; version 3 only. RFC 9568 section 5.2.5
 	// wants at least one. Adverts without an address are dropped otherwise.
 	AllowNoAddresses bool
+	// Paths are more ways to the unicast peers.
+	Paths []Path
 	// TTL is that of unicast adverts, 1 to 255; 0 means 255. Multicast always has 255.
 	TTL uint8
 	// PeerTTL bounds the TTL of adverts of unicast peers.
@@ -110,7 +112,7 @@ func (c *Config) validateOptions() error {
 			bad("max_ttl %d of peer %s is less than min_ttl %d", r.Max, peer, r.Min)
 		}
 	}
-	return errors.Join(append(errs, c.validateGroup())...)
+	return errors.Join(append(errs, c.validateGroup(), c.validatePaths())...)
 }
 
 // Delay is how far a backup is with the preempt delay.

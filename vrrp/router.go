@@ -76,6 +76,7 @@ type router struct {
 	disorder   disorder  // what several adverts together show
 	patrol     *patrol   // looks for rivals, and tells of them
 	counts     counts    // any goroutine reads it
+	paths      pathWatch // any goroutine reads it
 	published  published // any goroutine reads it
 }
 
@@ -92,6 +93,7 @@ func newRouter(c *Config, h Host, f *followUp, log *slog.Logger, notify func(Tra
 	r.speech, r.wall = newSpeech(c), now
 	r.seal.configure(c)
 	r.guard.configure(c)
+	r.paths.configure(c)
 	r.patrol = newPatrol(h, log, &r.rivals, f.done)
 	r.publish()
 	return r
@@ -134,6 +136,7 @@ func (r *router) reconfigure(c *Config) {
 	r.speech.reconfigure(c)
 	r.seal.configure(c)
 	r.guard.configure(c)
+	r.paths.configure(c)
 	if !c.learnsInterval() || r.state.Role != Backup { // nobody taught us another interval
 		r.state.MasterInterval = c.AdvertInterval
 	}
@@ -245,7 +248,9 @@ func (r *router) receive(a Advert) {
 		r.complainAbout(a.From, text)
 	}
 	ruled := r.state.advertises()
-	r.group.happen(r, Received{From: a.From, Packet: a.Packet}, time.Time{})
+	peer := r.config.identify(a.From)
+	r.watchPaths(peer, a.From)
+	r.group.happen(r, Received{From: peer, Packet: a.Packet}, time.Time{})
 	if ruled && r.state.advertises() && a.Packet.Priority != PriorityResign {
 		r.rivalHeard(a, numReasons)
 	}

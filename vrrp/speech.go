@@ -13,17 +13,18 @@ type speech struct {
 	destinations []netip.Addr // the multicast group, or the peers
 	// forms has the checksum form that was last heard from a destination: a peer, or the multicast group for whoever sends to it.
 	// Admit lets only configured peers in, so that it does not grow.
-	forms  map[netip.Addr]Form
-	chosen map[netip.Addr]Form // by configuration; overrides forms and packet.Form
+	forms    map[netip.Addr]Form
+	chosen   map[netip.Addr]Form         // by configuration and peer; overrides forms and packet.Form
+	identify func(netip.Addr) netip.Addr // whose address a destination is
 }
 
 func newSpeech(c *Config) speech {
-	return speech{packet: NewPacket(c, c.Priority), destinations: c.Destinations(), forms: make(map[netip.Addr]Form), chosen: c.PeerForms}
+	return speech{packet: NewPacket(c, c.Priority), destinations: c.Destinations(), forms: make(map[netip.Addr]Form), chosen: c.PeerForms, identify: c.identify}
 }
 
 // reconfigure keeps what was learned about the peers that stay.
 func (s *speech) reconfigure(c *Config) {
-	s.packet, s.destinations, s.chosen = NewPacket(c, c.Priority), c.Destinations(), c.PeerForms
+	s.packet, s.destinations, s.chosen, s.identify = NewPacket(c, c.Priority), c.Destinations(), c.PeerForms, c.identify
 	maps.DeleteFunc(s.forms, func(to netip.Addr, _ Form) bool { return !slices.Contains(s.destinations, to) })
 }
 
@@ -42,7 +43,7 @@ func (s *speech) hear(a Advert) {
 // form returns the checksum form to send to a destination: the configured one, or else the one that is used there.
 func (s *speech) form(to netip.Addr) Form {
 	form := s.packet.Form
-	if f, ok := s.chosen[to]; ok {
+	if f, ok := s.chosen[s.identify(to)]; ok {
 		form = f
 	}
 	switch {

@@ -42,9 +42,10 @@ type Status struct {
 	Transitions     uint64            `json:"transitions"`
 	AdvertLateness  Duration          `json:"advert_lateness_max"` // longest time from when an advert was due to when it was sent
 
-	AdvertLatenessHistogram Histogram `json:"advert_lateness"`
-	Warnings                []Warning `json:"warnings"`       // how peers are configured differently, at present
-	WarnedAdverts           uint64    `json:"warned_adverts"` // adverts that a warning was about, in all
+	AdvertLatenessHistogram Histogram    `json:"advert_lateness"`
+	Paths                   []PathStatus `json:"paths,omitempty"` // to unicast peers that have several
+	Warnings                []Warning    `json:"warnings"`        // how peers are configured differently, at present
+	WarnedAdverts           uint64       `json:"warned_adverts"`  // adverts that a warning was about, in all
 
 	Rivals      []Rival `json:"rivals"`       // other masters at present, while we are one
 	DualMasters uint64  `json:"dual_masters"` // rivals that there were, in all
@@ -155,6 +156,7 @@ func (r *router) snapshot() Status {
 	c := &r.counts
 	s.HMAC = r.seal.status(r.published.hmac.Load())
 	s.AdvertsSent = c.sent.Load()
+	s.Paths = r.paths.status()
 	s.AdvertsReceived = c.received.Load()
 	s.AdvertsUnsent = c.unsent.Load()
 	s.SendErrors = c.sendErrors.Load()

@@ -127,6 +127,11 @@ func notes(r vrrp.Status) []string {
 	for _, reason := range r.Reasons {
 		out = append(out, "FAULT: "+reason)
 	}
+	for _, p := range r.Paths {
+		if !p.LostSince.IsZero() {
+			out = append(out, fmt.Sprintf("PATH LOST: %s of peer %s on %s", p.Address, p.Peer, p.Interface))
+		}
+	}
 	for _, w := range r.Warnings {
 		out = append(out, fmt.Sprintf("WARNING: %s %s", w.From, w.Text))
 	}

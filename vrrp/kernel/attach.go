@@ -32,6 +32,12 @@ func (h *Host) Attach(c *vrrp.Config, l Listener) error {
 		g.close()
 		return fmt.Errorf("attach %s: %w", c.Name, err)
 	}
+	if r.legs, err = h.legs(r); err != nil {
+		h.displace(r)
+		g.close()
+		return fmt.Errorf("attach %s: %w", c.Name, err)
+	}
+	r.listenLegs(l)
 	h.mu.Lock()
 	h.routers[c.Name] = r
 	h.mu.Unlock()
@@ -54,6 +60,12 @@ func (h *Host) Configure(c *vrrp.Config) error {
 		return fmt.Errorf("configure %s: %w", c.Name, err)
 	}
 	next := &router{config: c, listener: r.listener, source: r.source, told: r.told, toldTracked: r.toldTracked, guise: g}
+	if next.legs, err = h.legs(next); err != nil {
+		if g != r.guise {
+			g.close()
+		}
+		return fmt.Errorf("configure %s: %w", c.Name, err)
+	}
 	if nameOf(r.config) == nameOf(c) && r.config.VRID == c.VRID {
 		next.port, next.ah = r.port, r.ah
 	} else {
@@ -65,6 +77,8 @@ func (h *Host) Configure(c *vrrp.Config) error {
 		}
 		h.displace(r)
 	}
+	r.listenLegs(nil)
+	next.listenLegs(next.listener)
 	h.mu.Lock()
 	h.routers[c.Name] = next
 	h.mu.Unlock()
@@ -176,6 +190,7 @@ func (h *Host) portAH(c *vrrp.Config) (*port, error) {
 }
 
 func (h *Host) displace(r *router) {
+	r.listenLegs(nil)
 	r.port.listen(r.config.VRID, nil)
 	if r.ah != nil {
 		r.ah.listen(r.config.VRID, nil)
@@ -231,6 +246,7 @@ func (h *Host) reconcile() {
 	for _, r := range h.attached() {
 		h.tell(r, errors.Join(fenced(r, fence), unbound[r.port], h.disguise(r)), now)
 		h.tellTracked(r)
+		h.tellLegs(r)
 	}
 	if h.unbound {
 		h.poke() // it is tried again soon
@@ -301,6 +317,11 @@ func (h *Host) sources(p *port) []netip.Addr {
 	for _, r := range h.attached() {
 		if (r.port == p || r.ah == p) && vrrp.FamilyOf(r.source) == p.family {
 			out = append(out, r.source)
+		}
+		for _, g := range r.legs {
+			if g.port == p && g.source.IsValid() {
+				out = append(out, g.source)
+			}
 		}
 	}
 	slices.SortFunc(out, netip.Addr.Compare)

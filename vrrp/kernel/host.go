@@ -50,7 +50,8 @@ type router struct {
 	told     *verdict   // what the listener knows; nil at first
 	// toldTracked is what it knows of the sources that it tracks.
 	toldTracked map[string]vrrp.Verdict
-	guise       *guise // nil without a virtual hardware address
+	guise       *guise              // nil without a virtual hardware address
+	legs        map[netip.Addr]*leg // by where they lead to; nil for none
 }
 
 // A Host is this machine, or rather one network namespace of it. It implements vrrp.Host. All methods may be called from any goroutine, before,
@@ -147,6 +148,9 @@ func (h *Host) Send(c *vrrp.Config, to netip.Addr, p vrrp.Packet) error {
 	}
 	if r != nil && p.AH != nil {
 		out = r.ah
+	}
+	if r != nil && r.legs[to] != nil {
+		out, source, voice = r.legs[to].port, r.legs[to].source, nil
 	}
 	h.mu.RUnlock()
 	if out == nil {
