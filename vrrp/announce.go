@@ -94,3 +94,16 @@ func (c *Config) validateAnnounce() error {
 	span("verify_addresses", c.VerifyAddresses, time.Second, 24*time.Hour)
 	return errors.Join(errs...)
 }
+
+// Announce tells the network again where the addresses are, as a new master does. The error says that there is nothing to announce: only a
+// master does that. It does not wait until the packets are sent.
+func (m *Member) Announce() error {
+	if s := m.Status(); s.Role != Master {
+		return fmt.Errorf("%s is %s here, and only a master announces its addresses", s.Name, s.Role)
+	}
+	m.facts.mu.Lock()
+	m.facts.announce, m.facts.fresh = true, true
+	m.facts.mu.Unlock()
+	m.wake()
+	return nil
+}

@@ -80,3 +80,21 @@ func TestPlansAreEqualByValue(t *testing.T) {
 		t.Error("other plans are equal")
 	}
 }
+
+func TestOnlyAMasterAnnouncesOnRequest(t *testing.T) {
+	onLAN(t, func(t *testing.T, l *lan) {
+		a := l.begin(groupConfig("a", 200, nil))
+		if err := a.group.Announce(); err == nil || !strings.Contains(err.Error(), "a is backup here") {
+			t.Errorf("as backup: %v", err)
+		}
+		l.elapse(down200 + time.Millisecond)
+		before := len(a.announced)
+		if err := a.group.Announce(); err != nil {
+			t.Fatal(err)
+		}
+		l.elapse(time.Millisecond)
+		if got := len(a.announced) - before; got != 1 {
+			t.Errorf("%d announcements, want 1 at once", got)
+		}
+	})
+}

@@ -18,6 +18,7 @@ type facts struct {
 	source   netip.Addr
 	verdicts map[string]Verdict // by source; none is zero
 	loss     *Loss              // since take; nil for none
+	announce bool               // since take: somebody wants the addresses announced
 	out      time.Time          // until when a router that has not begun takes no part; zero for no time
 }
 
@@ -28,6 +29,7 @@ type news struct {
 	verdicts map[string]Verdict // by source
 	faults   []string           // of the verdicts, in the order of the names of their sources
 	loss     *Loss              // of what is held; nil for none
+	announce bool               // somebody wants the addresses announced
 	out      time.Time          // see StayOut
 }
 
@@ -70,8 +72,8 @@ func (f *facts) take() (news, bool) {
 		return news{}, false
 	}
 	f.fresh = false
-	n := news{config: f.config, source: f.source, verdicts: maps.Clone(f.verdicts), loss: f.loss, out: f.out}
-	f.loss = nil
+	n := news{config: f.config, source: f.source, verdicts: maps.Clone(f.verdicts), loss: f.loss, announce: f.announce, out: f.out}
+	f.loss, f.announce = nil, false
 	if f.config.Source.IsValid() {
 		n.source = f.config.Source
 	}

@@ -113,6 +113,9 @@ func (r *router) learn(n news) {
 	if n.loss != nil {
 		r.lose(*n.loss)
 	}
+	if n.announce && r.state.advertises() {
+		r.announce()
+	}
 }
 
 // weigh takes in what the trackers make of the priority.

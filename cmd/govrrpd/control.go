@@ -39,6 +39,7 @@ func (d *daemon) serveControl(ctx context.Context, listener net.Listener) error 
 		writeJSON(w, http.StatusOK, reloadResult{Diagnostics: complaints})
 	})
 	d.serveHandovers(mux)
+	d.serveAnnounce(mux)
 	server := &http.Server{
 		Handler:     mux,
 		ErrorLog:    slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),

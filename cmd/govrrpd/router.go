@@ -42,6 +42,7 @@ type routerRequest struct {
 	Stop      bool                    `json:"stop,omitempty"`
 
 	Handover *handoverRequest `json:"handover,omitempty"`
+	Announce *announceRequest `json:"announce,omitempty"`
 }
 
 // A routerReply answers one request.
@@ -232,6 +233,8 @@ func (r *router) answer(request routerRequest) routerReply {
 		return routerReply{Status: &status}
 	case request.Handover != nil:
 		return r.handOver(*request.Handover)
+	case request.Announce != nil:
+		return r.announce(*request.Announce)
 	case request.Stop:
 		r.stop()
 		r.waitForGroups()
