@@ -25,14 +25,14 @@ type watchedPair struct {
 }
 
 // watchedHCL is a director; track is in its virtual router, more at the end of the file.
-func watchedHCL(device string, vrid, priority int, address, track, more string) string {
+func watchedHCL(vrid, priority int, address, track, more string) string {
 	return fmt.Sprintf(`
 global {
   realtime_priority = 50
   lock_memory       = true
 }
 vrrp_instance "v" {
-  interface         = %q
+  interface         = "eth0"
   virtual_router_id = %d
   priority          = %d
   advert_interval   = "100ms"
@@ -42,7 +42,7 @@ vrrp_instance "v" {
   }
 }
 %s
-`, device, vrid, priority, address, track, more)
+`, vrid, priority, address, track, more)
 }
 
 func session(name, neighbor, device string) string {
@@ -61,17 +61,17 @@ func newWatchedPair(t *testing.T, track string) *watchedPair {
 	p.upA = outer.Attach(p.nodeA, "eth1", "10.0.0.1/24")
 	outer.Attach(p.nodeB, "eth1", "10.0.0.2/24")
 	outer.Attach(uplink, "eth0", "10.0.0.3/24")
-	p.uplink = uplink.Govrrpd(watchedHCL("eth0", 99, 100, "10.0.0.100/24", "", session("a", "10.0.0.1", "eth0")+session("b", "10.0.0.2", "eth0")))
+	p.uplink = uplink.Govrrpd(watchedHCL(99, 100, "10.0.0.100/24", "", session("a", "10.0.0.1", "eth0")+session("b", "10.0.0.2", "eth0")))
 	own := session("uplink", "10.0.0.3", "eth1")
-	p.a = p.nodeA.Govrrpd(watchedHCL("eth0", 51, 200, virtual.String()+"/24", track, own))
-	p.b = p.nodeB.Govrrpd(watchedHCL("eth0", 51, 190, virtual.String()+"/24", track, own))
-	p.awaitMaster("a", p.a, p.b)
+	p.a = p.nodeA.Govrrpd(watchedHCL(51, 200, virtual.String()+"/24", track, own))
+	p.b = p.nodeB.Govrrpd(watchedHCL(51, 190, virtual.String()+"/24", track, own))
+	p.awaitMaster(p.a, p.b)
 	return p
 }
 
-// awaitMaster waits until one is master, the other backup, and both have their sessions.
-func (p *watchedPair) awaitMaster(name string, master, backup *netns.Director) {
-	p.WaitNone(bfdPatience, name+" to be master with all sessions up", func() string {
+// awaitMaster waits until a is master, the other backup, and both have their sessions.
+func (p *watchedPair) awaitMaster(master, backup *netns.Director) {
+	p.WaitNone(bfdPatience, "a to be master with all sessions up", func() string {
 		roles := master.Role("v") + " " + backup.Role("v")
 		states := master.BFD("uplink").State + " " + backup.BFD("uplink").State
 		if roles == "master backup" && states == "up up" && master.BFD("uplink").TxInterval == "10ms" && backup.BFD("uplink").TxInterval == "10ms" {
@@ -112,7 +112,7 @@ func TestBFDMovesTheAddress(t *testing.T) {
 				t.Errorf("status (%v):\n%s", err, out)
 			}
 			p.upA.Heal()
-			p.awaitMaster("a", p.a, p.b)
+			p.awaitMaster(p.a, p.b)
 		})
 	}
 }
@@ -123,7 +123,7 @@ func TestBFDHoldsWhileTheDirectorIsBusyOrDead(t *testing.T) {
 	stalls := p.WatchStalls()
 	start := time.Now()
 	flaps := p.a.BFD("uplink").Flaps
-	big := watchedHCL("eth0", 51, 200, virtual.String()+"/24", `bfd "uplink" {}`, session("uplink", "10.0.0.3", "eth1")) + variables(20000)
+	big := watchedHCL(51, 200, virtual.String()+"/24", `bfd "uplink" {}`, session("uplink", "10.0.0.3", "eth1")) + variables(20000)
 	for range 3 {
 		if out, err := p.a.Reload(big); err != nil {
 			t.Fatalf("reload: %v\n%s", err, out)
@@ -134,10 +134,10 @@ func TestBFDHoldsWhileTheDirectorIsBusyOrDead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.a.Process.Kill()
+	p.a.Kill()
 	p.WaitFor(bfdPatience, "b and the uplink to notice nothing for a second", func() bool { return time.Since(start) > reloaded+time.Second })
 	p.a.Restart()
-	p.awaitMaster("a", p.a, p.b)
+	p.awaitMaster(p.a, p.b)
 	if again, err := p.a.RouterPID(); err != nil || again != router {
 		t.Errorf("router %d became %d (%v)", router, again, err)
 	}
@@ -171,7 +171,7 @@ func TestBFDDoesNotBlameTheNeighbourForAStall(t *testing.T) {
 		}
 		<-time.After(500 * time.Millisecond) // ten detection times: the neighbour gives us up, and says so
 	}
-	p.awaitMaster("a", p.a, p.b)
+	p.awaitMaster(p.a, p.b)
 	s := p.a.BFD("uplink")
 	log := p.a.Log()
 	if strings.Contains(log, "control detection time of 50ms expired") && !strings.Contains(log, "neighbour signalled down") {

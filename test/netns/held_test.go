@@ -103,7 +103,7 @@ func newHeld(t *testing.T, onLoss string) (w *netns.World, better, worse heldDir
 
 func TestRoutesAndRulesFollowTheMaster(t *testing.T) {
 	w, better, worse := newHeld(t, "restore")
-	if err := better.Process.Stop(); err != nil {
+	if err := better.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	w.WaitFor(startup, "the other to hold everything", worse.master)
@@ -137,7 +137,7 @@ func TestRoutesAndRulesFollowTheMaster(t *testing.T) {
 
 func TestAMasterStepsDownForALostAddress(t *testing.T) {
 	w, better, worse := newHeld(t, "step-down")
-	logged := func(d heldDirector, expr string) func() bool { return func() bool { return d.Process.Logged(expr) } }
+	logged := func(d heldDirector, expr string) func() bool { return func() bool { return d.Logged(expr) } }
 	better.MustRun("ip", "addr", "del", "192.0.2.10/24", "dev", "eth0")
 	w.WaitFor(startup, "the master to step down", logged(better, `stepped down: address 192.0.2.10/24 on eth0 is gone`))
 	w.WaitFor(startup, "one of them to be master with everything", func() bool { return better.master() && worse.bare() })

@@ -16,7 +16,7 @@ func TestIPv6IsHeardAgainAfterAnMTUWithoutIt(t *testing.T) {
 		l := newLAN(t)
 		l.linkLocal(sourceAddr6)
 		h, r := newHost(t), newRecorder()
-		must(t, h.Attach(l.config6("web", 51), r))
+		must(t, h.Attach(l.config6("web"), r))
 		run(t, h)
 		if quick { // and the watcher hears of both changes at once
 			h.admin.Lock()

@@ -56,15 +56,15 @@ func (l *lan) linkLocal(addr netip.Addr) {
 	must(l.t, netlink.AddrAdd(l.nearLink(), &netlink.Addr{IPNet: ip, Flags: unix.IFA_F_NODAD}))
 }
 
-func (l *lan) config6(name string, vrid uint8) *vrrp.Config {
-	return l.config(name, vrid, "fe80::100/64", "2001:db8::100/64")
+func (l *lan) config6(name string) *vrrp.Config {
+	return l.config(name, 51, "fe80::100/64", "2001:db8::100/64")
 }
 
 func TestIPv6AdvertsLeaveByteExact(t *testing.T) { // R-5.1.2.3-01, R-7.2-05, R-7.2-06, R-7.2-07
 	l := newLAN(t)
 	l.linkLocal(sourceAddr6)
 	l.address("2001:db8::1/64")
-	c := l.config6("web", 51)
+	c := l.config6("web")
 	h := newHost(t)
 	must(t, h.Attach(c, newRecorder()))
 	wire := l.capture()
@@ -93,7 +93,7 @@ func TestIPv6DiscardsAreCountedByReason(t *testing.T) { // R-5.2.8-02, R-7.1-04
 	l := newLAN(t)
 	l.linkLocal(sourceAddr6)
 	h, r := newHost(t), newRecorder()
-	must(t, h.Attach(l.config6("web", 51), r))
+	must(t, h.Attach(l.config6("web"), r))
 	run(t, h)
 	good := testAdvert6()
 	unknown := testAdvert6()
@@ -130,7 +130,7 @@ func TestGroupCountsWhatItsIPv6ConfigurationForbids(t *testing.T) { // R-5.1.2.3
 	l := newLAN(t)
 	l.linkLocal(sourceAddr6)
 	h := newHost(t)
-	g := runGroup(t, h, l.config6("web", 51))
+	g := runGroup(t, h, l.config6("web"))
 	run(t, h)
 	global := testAdvert6()
 	global.Addresses = []netip.Addr{netip.MustParseAddr("2001:db8::100")}
@@ -168,7 +168,7 @@ func TestOneVRIDServesBothFamiliesSideBySide(t *testing.T) { // R-1-01, R-7.1-05
 	l.linkLocal(sourceAddr6)
 	h, four, six := newHost(t), newRecorder(), newRecorder()
 	must(t, h.Attach(l.config("four", 51, "192.0.2.10/24"), four))
-	must(t, h.Attach(l.config6("six", 51), six))
+	must(t, h.Attach(l.config6("six"), six))
 	run(t, h)
 	if four.primary() != sourceAddr || six.primary() != sourceAddr6 {
 		t.Errorf("sources %s and %s, want %s and %s", four.primary(), six.primary(), sourceAddr, sourceAddr6)
@@ -187,7 +187,7 @@ func TestOneVRIDServesBothFamiliesSideBySide(t *testing.T) { // R-1-01, R-7.1-05
 	if i := l.on(h); i.Received != 2 || i.LinkLocal != sourceAddr6 || i.Primary != sourceAddr {
 		t.Errorf("status %+v, want 2 received, and both sources", i)
 	}
-	if err := h.Attach(l.config6("third", 51), newRecorder()); err == nil || !contains(err, "VRID 51 is taken by another IPv6") {
+	if err := h.Attach(l.config6("third"), newRecorder()); err == nil || !contains(err, "VRID 51 is taken by another IPv6") {
 		t.Errorf("a second IPv6 router with VRID 51: %v", err)
 	}
 }
@@ -203,7 +203,7 @@ func TestIPv6UnicastGoesToPeersAndIsHeardAtTheSource(t *testing.T) {
 				l.linkLocal(netip.MustParseAddr(a))
 			}
 			l.farAddress(test.peer + "/64")
-			c := l.config6("web", 51)
+			c := l.config6("web")
 			peer := netip.MustParseAddr(test.peer)
 			c.Peers = []netip.Addr{peer}
 			h, r := newHost(t), newRecorder()
@@ -248,7 +248,7 @@ func TestTentativeAddressIsNoSource(t *testing.T) { // R-7.2-05
 	l := newLAN(t)
 	l.forgetGenerated()
 	h, r := newHost(t), newRecorder()
-	c := l.config6("web", 51)
+	c := l.config6("web")
 	must(t, h.Attach(c, r))
 	run(t, h)
 	if got, want := r.fault("source"), "source: "+l.near+" has no IPv6 link-local address of its own"; got != want {
@@ -270,7 +270,7 @@ func TestDuplicateAddressIsNoSource(t *testing.T) {
 	l.farAddress("fe80::1/64")
 	eventually(t, "the peer has the address", func() bool { return l.peerHas(sourceAddr6) })
 	h, r := newHost(t), newRecorder()
-	must(t, h.Attach(l.config6("web", 51), r))
+	must(t, h.Attach(l.config6("web"), r))
 	run(t, h)
 	l.address("fe80::1/64")
 	duplicate := "source: link-local address is a duplicate of another host's (DAD failed): fe80::1 on " + l.near
@@ -297,7 +297,7 @@ func TestVirtualLinkLocalAddressIsNoSource(t *testing.T) {
 	l.forgetGenerated()
 	l.linkLocal(netip.MustParseAddr("fe80::200"))
 	h, r := newHost(t), newRecorder()
-	c := l.config6("web", 51)
+	c := l.config6("web")
 	must(t, h.Attach(c, r))
 	run(t, h)
 	must(t, h.Hold(c, true))

@@ -65,15 +65,14 @@ func appendNewMacvlan(b []byte, m macvlan, lower int, seq uint32) []byte {
 	return finish(b, start)
 }
 
-// appendLinkRequest appends a request about one interface. Flags of mask become as in flags; attrs may be empty.
-func appendLinkRequest(b []byte, typ uint16, index int, flags, mask uint32, attrs []byte, seq uint32) []byte {
-	start := len(b)
-	b = appendHeader(b, typ, unix.NLM_F_REQUEST|unix.NLM_F_ACK, seq)
+// linkRequest returns a request about one interface. Flags of mask become as in flags; attrs may be empty.
+func linkRequest(typ uint16, index int, flags, mask uint32, attrs []byte, seq uint32) []byte {
+	b := appendHeader(nil, typ, unix.NLM_F_REQUEST|unix.NLM_F_ACK, seq)
 	b = append(b, unix.AF_UNSPEC, 0, 0, 0)
 	b = binary.NativeEndian.AppendUint32(b, uint32(index))
 	b = binary.NativeEndian.AppendUint32(b, flags)
 	b = binary.NativeEndian.AppendUint32(b, mask)
-	return finish(append(b, attrs...), start)
+	return finish(append(b, attrs...), 0)
 }
 
 // request sends one request that asks for an acknowledgement and returns what the kernel said. Answers that come before it go to each.
@@ -103,7 +102,7 @@ func (s *routeSocket) newMacvlan(m macvlan, lower int) error {
 // deleteLink removes an interface. One that is gone already is fine.
 func (s *routeSocket) deleteLink(index int) error {
 	err := s.request(func(seq uint32) []byte {
-		return appendLinkRequest(nil, unix.RTM_DELLINK, index, 0, 0, nil, seq)
+		return linkRequest(unix.RTM_DELLINK, index, 0, 0, nil, seq)
 	}, nothing)
 	if errors.Is(err, unix.ENODEV) {
 		return nil
@@ -118,14 +117,14 @@ func (s *routeSocket) setLink(index int, up bool) error {
 		flags = unix.IFF_UP
 	}
 	return s.request(func(seq uint32) []byte {
-		return appendLinkRequest(nil, unix.RTM_NEWLINK, index, flags, unix.IFF_UP, nil, seq)
+		return linkRequest(unix.RTM_NEWLINK, index, flags, unix.IFF_UP, nil, seq)
 	}, nothing)
 }
 
 // setAttr changes one attribute of an interface.
 func (s *routeSocket) setAttr(index int, typ uint16, value []byte) error {
 	return s.request(func(seq uint32) []byte {
-		return appendLinkRequest(nil, unix.RTM_NEWLINK, index, 0, 0, appendAttr(nil, typ, value), seq)
+		return linkRequest(unix.RTM_NEWLINK, index, 0, 0, appendAttr(nil, typ, value), seq)
 	}, nothing)
 }
 
@@ -133,7 +132,7 @@ func (s *routeSocket) setAttr(index int, typ uint16, value []byte) error {
 func (s *routeSocket) linkByName(name string) (link, error) {
 	var found link
 	err := s.request(func(seq uint32) []byte {
-		return appendLinkRequest(nil, unix.RTM_GETLINK, 0, 0, 0, appendAttr(nil, unix.IFLA_IFNAME, append([]byte(name), 0)), seq)
+		return linkRequest(unix.RTM_GETLINK, 0, 0, 0, appendAttr(nil, unix.IFLA_IFNAME, append([]byte(name), 0)), seq)
 	}, func(m message) {
 		if l, ok := parseLink(m.body); ok && m.typ == unix.RTM_NEWLINK {
 			found = l

@@ -110,7 +110,7 @@ func (a *advertiser) solicit() {
 	defer a.mu.Unlock()
 	now := time.Now()
 	for _, r := range a.routers {
-		r.raSchedule.solicited(now, rand.Float64())
+		r.solicited(now, rand.Float64())
 	}
 	a.poke()
 }
@@ -183,7 +183,7 @@ func (a *advertiser) step(now time.Time) time.Time {
 	for _, r := range a.routers {
 		if !r.due.After(now) {
 			a.send(r, r.ra.Lifetime)
-			r.raSchedule.sent(now, rand.Float64())
+			r.sent(now, rand.Float64())
 		}
 		if next.IsZero() || r.due.Before(next) {
 			next = r.due

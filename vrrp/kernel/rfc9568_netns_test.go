@@ -20,10 +20,10 @@ import (
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
-// datagram returns an IPv4 packet of UDP to a port that tells it from others.
-func datagram(t *testing.T, src, dst string, port int) []byte {
+// datagram returns an IPv4 packet of UDP from the peer to a port that tells it from others.
+func datagram(t *testing.T, dst string, port int) []byte {
 	t.Helper()
-	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: net.ParseIP(src), DstIP: net.ParseIP(dst)}
+	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: net.ParseIP("192.0.2.2"), DstIP: net.ParseIP(dst)}
 	udp := &layers.UDP{SrcPort: 9999, DstPort: layers.UDPPort(port)}
 	must(t, udp.SetNetworkLayerForChecksum(ip))
 	b := gopacket.NewSerializeBuffer()
@@ -75,8 +75,8 @@ func newSite(t *testing.T, edit func(*vrrp.Config)) *site {
 func (s *site) forwards(t *testing.T, mac net.HardwareAddr, port int) bool {
 	t.Helper()
 	control := port + 1
-	s.in.inject(mac, datagram(t, "192.0.2.2", "198.51.100.2", port))
-	s.in.inject(s.in.nearLink().Attrs().HardwareAddr, datagram(t, "192.0.2.2", "198.51.100.2", control))
+	s.in.inject(mac, datagram(t, "198.51.100.2", port))
+	s.in.inject(s.in.nearLink().Attrs().HardwareAddr, datagram(t, "198.51.100.2", control))
 	eventually(t, "the control is forwarded", func() bool { return len(s.there.matching(toPort(control, nil))) > 0 })
 	return len(s.there.matching(toPort(port, nil))) > 0
 }
@@ -107,7 +107,7 @@ func TestPacketsToTheVirtualAddressAreNotForwarded(t *testing.T) { // R-8.3.1-01
 			must(t, netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Gw: net.IPv4(198, 51, 100, 2)}))
 			must(t, s.h.Hold(s.c, true))
 			here := s.in.capture()
-			s.in.inject(net.HardwareAddr(s.c.VMAC.Address[:]), datagram(t, "192.0.2.2", "192.0.2.10", 5100))
+			s.in.inject(net.HardwareAddr(s.c.VMAC.Address[:]), datagram(t, "192.0.2.10", 5100))
 			if !s.forwards(t, net.HardwareAddr(s.c.VMAC.Address[:]), 5102) {
 				t.Error("the control was not forwarded")
 			}
@@ -333,7 +333,7 @@ func TestRedirectsDoNotComeFromThePhysicalAddress(t *testing.T) { // R-8.1.1-01
 	must(t, s.h.Hold(s.c, true))
 	wire := s.in.capture()
 	set(t, setting{"ipv4", s.in.near, "send_redirects", "1"})
-	s.in.inject(net.HardwareAddr(s.c.VMAC.Address[:]), datagram(t, "192.0.2.2", "192.0.2.3", 5300)) // on the host's own network
+	s.in.inject(net.HardwareAddr(s.c.VMAC.Address[:]), datagram(t, "192.0.2.3", 5300)) // on the host's own network
 	if !s.forwards(t, net.HardwareAddr(s.c.VMAC.Address[:]), 5302) {
 		t.Error("the control was not forwarded")
 	}

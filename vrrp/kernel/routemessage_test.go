@@ -14,13 +14,13 @@ import (
 
 func word(v uint32) []byte { return binary.NativeEndian.AppendUint32(nil, v) }
 
-// routeBody is a struct rtmsg of the main table.
-func routeBody(family, bits, kind byte, flags uint32) []byte {
-	return append([]byte{family, bits, 0, 0, 254, 0, 0, kind}, word(flags)...)
+// routeBody is a struct rtmsg of a unicast route in the main table.
+func routeBody(family, bits byte, flags uint32) []byte {
+	return append([]byte{family, bits, 0, 0, 254, 0, 0, unix.RTN_UNICAST}, word(flags)...)
 }
 
 func TestRoutesAreParsed(t *testing.T) {
-	v4 := routeBody(unix.AF_INET, 24, unix.RTN_UNICAST, 0)
+	v4 := routeBody(unix.AF_INET, 24, 0)
 	gateway := []byte{192, 0, 2, 1}
 	single := appendAttr(v4, unix.RTA_DST, []byte{10, 1, 2, 0})
 	single = appendAttr(single, unix.RTA_TABLE, word(1000))
@@ -29,7 +29,7 @@ func TestRoutesAreParsed(t *testing.T) {
 
 	hops := append([]byte{8, 0, unix.RTNH_F_DEAD, 0}, word(3)...)
 	second := appendAttr(append([]byte{16, 0, 0, 0}, word(4)...), unix.RTA_GATEWAY, gateway)
-	multi := appendAttr(routeBody(unix.AF_INET, 0, unix.RTN_UNICAST, 0), unix.RTA_MULTIPATH, append(hops, second...))
+	multi := appendAttr(routeBody(unix.AF_INET, 0, 0), unix.RTA_MULTIPATH, append(hops, second...))
 
 	for _, c := range []struct {
 		name string
@@ -41,12 +41,12 @@ func TestRoutesAreParsed(t *testing.T) {
 			[]hop{{via: netip.AddrFrom4([4]byte(gateway)), index: 7}}}, true},
 		{"two hops", multi, routeFact{netip.MustParsePrefix("0.0.0.0/0"), 254, unix.RTN_UNICAST, 0,
 			[]hop{{index: 3, flags: unix.RTNH_F_DEAD}, {via: netip.AddrFrom4([4]byte(gateway)), index: 4}}}, true},
-		{"default of IPv6", routeBody(unix.AF_INET6, 0, unix.RTN_UNICAST, unix.RTNH_F_LINKDOWN), routeFact{netip.MustParsePrefix("::/0"), 254,
+		{"default of IPv6", routeBody(unix.AF_INET6, 0, unix.RTNH_F_LINKDOWN), routeFact{netip.MustParsePrefix("::/0"), 254,
 			unix.RTN_UNICAST, unix.RTNH_F_LINKDOWN, []hop{{flags: unix.RTNH_F_LINKDOWN}}}, true},
 		{"cut", single[:rtMsgLen-1], routeFact{}, false},
-		{"a prefix that is too long", routeBody(unix.AF_INET, 33, 1, 0), routeFact{}, false},
-		{"MPLS", routeBody(unix.AF_MPLS, 20, 1, 0), routeFact{}, false},
-		{"an address that is too short", appendAttr(routeBody(unix.AF_INET, 8, 1, 0), unix.RTA_DST, []byte{10, 0}), routeFact{}, false},
+		{"a prefix that is too long", routeBody(unix.AF_INET, 33, 0), routeFact{}, false},
+		{"MPLS", routeBody(unix.AF_MPLS, 20, 0), routeFact{}, false},
+		{"an address that is too short", appendAttr(routeBody(unix.AF_INET, 8, 0), unix.RTA_DST, []byte{10, 0}), routeFact{}, false},
 	} {
 		got, ok := parseRoute(c.b)
 		if ok != c.ok || ok && !cmp.Equal(c.want, got, cmp.AllowUnexported(routeFact{}, hop{}), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
@@ -98,7 +98,7 @@ func TestRouteFilterKnowsTheLengths(t *testing.T) {
 		family, bits byte
 		want         bool
 	}{{unix.AF_INET, 0, true}, {unix.AF_INET, 24, true}, {unix.AF_INET, 32, false}, {unix.AF_INET6, 32, true}, {unix.AF_INET6, 0, false}} {
-		n, err := vm.Run(append(make([]byte, nlHeaderLen), routeBody(c.family, c.bits, 1, 0)...))
+		n, err := vm.Run(append(make([]byte, nlHeaderLen), routeBody(c.family, c.bits, 0)...))
 		if err != nil || n > 0 != c.want {
 			t.Errorf("family %d, /%d: %d, %v; want %v", c.family, c.bits, n, err, c.want)
 		}

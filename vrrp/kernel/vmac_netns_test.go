@@ -36,11 +36,11 @@ func both(f, g func(gopacket.Packet) bool) func(gopacket.Packet) bool {
 	return func(p gopacket.Packet) bool { return f(p) && g(p) }
 }
 
-// readSettings returns the settings of an interface that the kernel has for one family.
-func readSettings(t *testing.T, family, ifname string) map[string]string {
+// readSettings returns the settings of an interface that the kernel has for IPv4.
+func readSettings(t *testing.T, ifname string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	files, err := filepath.Glob(filepath.Join(sysctlRoot, family, "conf", ifname, "*"))
+	files, err := filepath.Glob(filepath.Join(sysctlRoot, "ipv4", "conf", ifname, "*"))
 	must(t, err)
 	for _, f := range files {
 		if b, err := os.ReadFile(f); err == nil {
@@ -66,7 +66,7 @@ func TestVMACIsDownAsBackupAndUpAsMaster(t *testing.T) {
 	l := newLAN(t)
 	l.address("192.0.2.1/24")
 	c := l.disguised("m1", 51, "192.0.2.10/24")
-	before := readSettings(t, "ipv4", l.near)
+	before := readSettings(t, l.near)
 	h := newHost(t)
 	must(t, h.Attach(c, newRecorder()))
 	run(t, h)
@@ -93,7 +93,7 @@ func TestVMACIsDownAsBackupAndUpAsMaster(t *testing.T) {
 	if now := macvlanOf(c); now != nil {
 		t.Errorf("after the end there is %+v", now)
 	}
-	if diff := cmp.Diff(before, readSettings(t, "ipv4", l.near)); diff != "" {
+	if diff := cmp.Diff(before, readSettings(t, l.near)); diff != "" {
 		t.Errorf("settings of the base (-before +after):\n%s", diff)
 	}
 }
@@ -205,7 +205,7 @@ func TestVMACComesBack(t *testing.T) {
 func TestOrphanIsAdoptedAndRemoved(t *testing.T) {
 	l := newLAN(t)
 	l.address("192.0.2.1/24")
-	before := readSettings(t, "ipv4", l.near)
+	before := readSettings(t, l.near)
 	c := l.disguised("m5", 55, "192.0.2.10/24")
 	dead := NewHost(newHost(t).log)
 	must(t, dead.Attach(c, newRecorder()))
@@ -230,14 +230,14 @@ func TestOrphanIsAdoptedAndRemoved(t *testing.T) {
 	if now := macvlanOf(c); now != nil {
 		t.Errorf("after the end there is %+v", now)
 	}
-	if diff := cmp.Diff(before, readSettings(t, "ipv4", l.near)); diff != "" {
+	if diff := cmp.Diff(before, readSettings(t, l.near)); diff != "" {
 		t.Errorf("settings of the base (-before +after):\n%s", diff)
 	}
 }
 
 func TestSweepRemovesAnOrphanThatNobodyWants(t *testing.T) {
 	l := newLAN(t)
-	before := readSettings(t, "ipv4", l.near)
+	before := readSettings(t, l.near)
 	c := l.disguised("m6", 56, "192.0.2.10/24")
 	dead := NewHost(newHost(t).log)
 	must(t, dead.Attach(c, newRecorder()))
@@ -253,7 +253,7 @@ func TestSweepRemovesAnOrphanThatNobodyWants(t *testing.T) {
 	if now := macvlanOf(c); now != nil {
 		t.Errorf("after the sweep there is %+v", now)
 	}
-	if diff := cmp.Diff(before, readSettings(t, "ipv4", l.near)); diff != "" {
+	if diff := cmp.Diff(before, readSettings(t, l.near)); diff != "" {
 		t.Errorf("settings of the base (-before +after):\n%s", diff)
 	}
 }

@@ -46,23 +46,23 @@ func TestSettingsForAVMACComeBack(t *testing.T) {
 	l := newLAN(t)
 	l.address("192.0.2.1/24")
 	set(t, setting{"ipv4", l.near, "arp_announce", "1"})
-	before := readSettings(t, "ipv4", l.near)
+	before := readSettings(t, l.near)
 	c, other := l.disguised("r2", 72, "192.0.2.10/24"), l.disguised("r3", 73, "192.0.2.11/24")
 	h := newHost(t)
 	must(t, h.Attach(c, newRecorder()))
 	must(t, h.Attach(other, newRecorder()))
-	during := readSettings(t, "ipv4", l.near)
+	during := readSettings(t, l.near)
 	must(t, os.WriteFile(setting{family: "ipv4", ifname: l.near, key: "arp_ignore"}.path(), []byte("0"), 0))
 	h.reread()
-	if now := readSettings(t, "ipv4", l.near); now["arp_ignore"] != during["arp_ignore"] {
+	if now := readSettings(t, l.near); now["arp_ignore"] != during["arp_ignore"] {
 		t.Errorf("arp_ignore is %s, want %s", now["arp_ignore"], during["arp_ignore"])
 	}
 	h.Detach(c.Name)
-	if now := readSettings(t, "ipv4", l.near); now["arp_announce"] != during["arp_announce"] {
+	if now := readSettings(t, l.near); now["arp_announce"] != during["arp_announce"] {
 		t.Error("the settings went with the first of two macvlans")
 	}
 	h.Detach(other.Name)
-	if now := readSettings(t, "ipv4", l.near); now["arp_announce"] != before["arp_announce"] || now["arp_ignore"] != before["arp_ignore"] {
+	if now := readSettings(t, l.near); now["arp_announce"] != before["arp_announce"] || now["arp_ignore"] != before["arp_ignore"] {
 		t.Errorf("settings of the base are %s and %s, want %s and %s", now["arp_announce"], now["arp_ignore"], before["arp_announce"], before["arp_ignore"])
 	}
 }
