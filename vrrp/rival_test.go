@@ -248,14 +248,12 @@ func TestForeignAnswerForAnAddressIsToldAndAnnounced(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- g.Run(ctx) }()
-		time.Sleep(29 * time.Second)
-		synctest.Wait()
+		l.elapse(29 * time.Second)
 		if len(host.asked) != 0 {
 			t.Error("asked too early")
 		}
 		before := len(m.announced)
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
+		l.elapse(2 * time.Second)
 		if s := r.Status(); len(s.Rivals) != 1 || s.Rivals[0].Claims != vip || s.Rivals[0].MAC != "02:00:00:00:00:09" || s.DualMasters != 1 {
 			t.Errorf("rivals %+v, want one that answers for %s", s.Rivals, vip)
 		}
@@ -266,8 +264,7 @@ func TestForeignAnswerForAnAddressIsToldAndAnnounced(t *testing.T) {
 			t.Errorf("log %q", got)
 		}
 		host.claims = nil
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
+		l.elapse(2 * time.Minute)
 		if s := r.Status(); len(s.Rivals) != 0 || len(host.asked) != 5 {
 			t.Errorf("rivals %+v, asked %d times; want none, and 5 times in 150 s", s.Rivals, len(host.asked))
 		}
