@@ -209,7 +209,8 @@ func (h *Host) dropUnusedPorts() {
 
 // bind makes the socket of p that of the interface which has the name now.
 func (h *Host) bind(p *port) error {
-	l, _ := h.facts.byName(p.name)
+	l, exists := h.facts.byName(p.name)
+	p.deaf.Store(exists && !l.carrier())
 	if p.family == vrrp.IPv6 && l.lacksIPv6() {
 		l.index = 0
 	}

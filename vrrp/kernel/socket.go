@@ -92,6 +92,7 @@ type port struct {
 	received, sent, sendErrors, readErrors atomic.Uint64
 	drops                                  vrrp.Drops
 	listeners                              atomic.Pointer[map[uint8]Listener] // by VRID; replaced, never changed
+	deaf                                   atomic.Bool                        // the interface has no carrier
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -225,7 +226,13 @@ func (p *port) overflows() uint64 {
 }
 
 // send sends p at once, through v if there is one. A full transmit queue is an error and not a wait.
+//
+// What goes to one peer is not sent without a carrier. The kernel drops multicast then, but looks for the neighbour first and keeps the
+// packet for it: the peer would hear of our resignation when the carrier is back, and our first adverts would wait behind it for up to a second.
 func (p *port) send(v *voice, src, dst netip.Addr, packet vrrp.Packet) error {
+	if p.deaf.Load() && !dst.IsMulticast() {
+		return nil
+	}
 	var err error
 	if v == nil {
 		err = p.write(src, dst, packet)

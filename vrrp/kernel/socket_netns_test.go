@@ -219,6 +219,30 @@ func TestUnicastGoesToPeersAndIsHeardAtTheSource(t *testing.T) {
 	})
 }
 
+// Without a carrier the kernel would look for the peer, keep what is to be said, and say it when the cable is back.
+func TestUnicastIsNotKeptForTheNextCarrier(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	l.farAddress("192.0.2.2/24")
+	c := l.config("web", 51, "192.0.2.10/24")
+	c.Peers = []netip.Addr{peerAddr}
+	h, r := newHost(t), newRecorder()
+	must(t, h.Attach(c, r))
+	run(t, h)
+	l.setFar(false)
+	eventually(t, "the carrier is lost", func() bool { return r.fault("link") != "" })
+	must(t, h.Send(c, peerAddr, vrrp.NewPacket(c, vrrp.PriorityResign)))
+	l.setFar(true)
+	wire := l.capture()
+	eventually(t, "the carrier is back", func() bool { return r.fault("link") == "" })
+	must(t, h.Send(c, peerAddr, vrrp.NewPacket(c, 100)))
+	eventually(t, "an advert is at the peer", func() bool { return len(wire.matching(isVRRP)) > 0 })
+	first := wire.matching(isVRRP)[0].NetworkLayer().LayerPayload()
+	if priority := first[2]; priority != 100 {
+		t.Errorf("the peer hears priority %d first, want 100: the other one is from before", priority)
+	}
+}
+
 func TestConfigureMovesARouter(t *testing.T) {
 	one, two := newLAN(t), newLAN(t)
 	one.address("192.0.2.1/24")
