@@ -57,7 +57,14 @@ const tableHead = `# Side by side with keepalived and FRR
 
 Written by ` + "`make interop`" + `: each row is a pair of directors on one segment, the better first. Everything is in milliseconds, as seen by a capture
 at both ports (silence: from the last advert of the one to the first of the other) and by asking both nodes every 10 ms who holds the
-address (nobody, both). A cell without a figure does not apply.
+address (nobody, both). A cell without a figure does not apply. What there is to mind is in [the reference](reference.md#mixed-fleets).
+
+- **second starts**, **it comes back**: the other one is in office; one is started, or started again after its resignation
+- **master resigns**: an orderly stop, with priority 0. govrrpd keeps the address until its successor has announced it, the others let go
+- **cable pulled**, **cable plugged in**: the master loses its carrier, and gets it back
+- **kill -9**: of all processes of the master; its kernel keeps the address, so only the adverts are judged
+- "first=" says which of the two was started first; intervals are 100 ms with version 3 (400 ms where it says slow), 1 s with version 2
+- "v3 reference" is keepalived with its own kind
 
 `
 
