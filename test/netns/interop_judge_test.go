@@ -167,13 +167,16 @@ func lateness(samples []netns.Sample) time.Duration {
 	return worst
 }
 
-// silence waits for the first advert of to, and returns the time from the last advert of from to it. Both are after since.
+// silence waits for the first advert of to after the last one of from, and returns the time between them. That last one is after since,
+// and from is not to send any more.
 func (d *duel) silence(from, to *speaker, since time.Time) time.Duration {
 	d.t.Helper()
 	var own, next []netns.Advert
 	d.WaitFor(startup, "adverts of both", func() bool {
-		own, next = d.capture.AdvertsFrom(from.port, since), d.capture.AdvertsFrom(to.port, since)
-		return len(own) > 0 && len(next) > 0
+		if own = d.capture.AdvertsFrom(from.port, since); len(own) > 0 {
+			next = d.capture.AdvertsFrom(to.port, own[len(own)-1].At)
+		}
+		return len(next) > 0
 	})
 	return next[0].At.Sub(own[len(own)-1].At)
 }
