@@ -112,13 +112,16 @@ func (l life) comeBack(back, master *speaker) {
 func (l life) pull(from, to *speaker) {
 	l.t.Helper()
 	began := l.mark()
-	since := began.Add(-2 * from.interval) // the last advert before the pull is where the backup counts from
+	since := began.Add(-lastWords(from)) // the last advert before the pull is where the backup counts from
 	from.port.Cut()
 	l.takenOver("cable pulled", from, to, since)
 	l.settled(to, startup)
 	l.passed("cable pulled", began, change{nobody: to.down(from.interval) + margin + l.hesitation(), both: overlap})
 	l.peace(to)
 }
+
+// lastWords is how long ago the last advert of a master may be, on a machine as busy as peace allows.
+func lastWords(master *speaker) time.Duration { return 2*master.interval + time.Second }
 
 // takenOver waits until one speaks for the other, and demands that it did so when the protocol says, counted from the last advert of
 // the other one.
@@ -147,7 +150,7 @@ func (l life) plugIn(back, master *speaker) {
 // crash kills the master's processes. Its kernel keeps the address, so only the wire is judged.
 func (l life) crash(from, to *speaker) {
 	l.t.Helper()
-	since := l.mark().Add(-2 * from.interval)
+	since := l.mark().Add(-lastWords(from))
 	from.node.Crash()
 	l.takenOver("kill -9", from, to, since)
 	l.faithful()
