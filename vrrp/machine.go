@@ -247,7 +247,7 @@ func masterReceives(c *Config, st State, ev Received) (State, []Action) {
 	switch {
 	case gone:
 		return yield(c, st, ev)
-	case c.QuietLower:
+	case c.QuietLower && p.Interval >= c.AdvertInterval: // backups that do not preempt go by a shorter one until they hear us
 		return st, []Action{AnnounceAddresses{}}
 	}
 	// T15, and the addresses are announced again: whoever sent this may have done so for itself

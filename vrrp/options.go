@@ -24,7 +24,9 @@ type Options struct {
 	PreemptDelay time.Duration
 	// DownAdverts is how many intervals a backup waits for an advert, 1 to 100; 0 means 3. Skew_Time comes on top.
 	DownAdverts int
-	// QuietLower makes a master leave adverts of lesser routers unanswered (RFC 5798); otherwise it sends one at once (RFC 9568).
+	// QuietLower makes a master leave adverts of lesser routers unanswered (RFC 5798); otherwise it sends one at once (RFC 9568). One that
+	// names a shorter interval than ours is answered all the same: a backup that does not preempt goes by it until it hears us, and would
+	// take over in between, for ever.
 	QuietLower bool
 	// OwnerIgnores makes the owner (priority 255) drop all adverts, as RFC 9568 was published before erratum 8298.
 	OwnerIgnores bool

@@ -45,10 +45,14 @@ func TestStepWithOptions(t *testing.T) {
 			obeying(lower, time.Second, 201), a(Arm{100218750 * time.Microsecond})},
 		{"a lesser router gets no answer, but the addresses are announced", func(c *Config) { c.QuietLower = true }, masterState(), advert(lower, 100, time.Second),
 			masterState(), a(AnnounceAddresses{})},
+		{"but one with a shorter interval, which backups that do not preempt would go by", func(c *Config) { c.QuietLower = true }, masterState(), advert(lower, 100, time.Second-time.Millisecond),
+			masterState(), a(Send{200}, AnnounceAddresses{})},
 		{"version 2 goes by the interval of its master where that is a sign of life", func(c *Config) { version2(c); c.Interval = MismatchAlive },
 			backupOf(netip.Addr{}, time.Second), advert(lower, 201, 3*time.Second), obeying(lower, 3*time.Second, 201), a(Arm{9218750 * time.Microsecond})},
 
 		{"another owner that ought to yield", owner, ownerState, advert(lower, 255, time.Second), rival(1), a(Send{255}, AnnounceAddresses{})},
+		{"it is counted anew by an owner that overslept and heard nobody", owner, with(rival(3), listening), Expired{},
+			ownerState, a(Send{255}, Hold{true}, AnnounceAddresses{}, Arm{time.Second})},
 		{"and does not", owner, rival(3), advert(lower, 255, time.Second), with(obeying(lower, time.Second, 255), func(st *State) { st.Priority = 255 }),
 			a(Send{255}, Hold{false}, Arm{3003906250})},
 	} {
