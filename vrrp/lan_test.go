@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -62,9 +64,10 @@ type machine struct {
 	end   context.CancelFunc
 	ended chan error // nil while it does not run
 
-	skew  time.Duration // of its wall clock
-	past  *Member       // of its newest life
-	heard int           // signed adverts
+	facts map[string]Verdict // what its router is told at each start
+	skew  time.Duration      // of its wall clock
+	past  *Member            // of its newest life
+	heard int                // signed adverts
 
 	log         *slog.Logger
 	held        bool // the virtual addresses are there
@@ -161,6 +164,9 @@ func (m *machine) wakeUp(cancel context.CancelFunc) *Member {
 	m.silent = time.Now().Add(m.out)
 	g.StayOut(m.silent)
 	m.lan.note(m, "starts, silent for %s", m.out)
+	for _, source := range slices.Sorted(maps.Keys(m.facts)) {
+		g.Track(source, m.facts[source])
+	}
 	return g
 }
 
@@ -293,11 +299,14 @@ func (m *machine) checkTakeover() {
 	for _, other := range m.lan.machines {
 		works := other.group != nil && other.role == Master && other.up && other.part == m.part &&
 			other.steady.Before(limit) && !other.leaving && other.ordered == 0 && other.wakeAt.Before(limit)
-		if works && (other.config.Priority >= m.config.Priority || m.config.NoPreempt) {
+		if works && (other.priority() >= m.priority() || m.config.NoPreempt) {
 			m.lan.violation(m, "took over from a master at work, %s", other.addr)
 		}
 	}
 }
+
+// priority is the effective one.
+func (m *machine) priority() uint8 { return Weigh(m.config, m.facts).Priority }
 
 // transmit carries something from m to everything else in the same part, through loss and delay.
 func (m *machine) transmit(luck *rand.Rand, arrive func(*machine)) {

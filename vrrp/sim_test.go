@@ -19,7 +19,7 @@ var (
 	seedsFlag  = flag.Uint64("seeds", 1000, "how many seeds the simulation runs; a tenth with -short")
 )
 
-// TestSimulation lets 2 to 5 routers of random configurations live through random disturbances, and looks whether they come to rest as
+// TestSimulation lets 2 to 5 routers of random configurations and options live through random disturbances, and looks whether they come to rest as
 // they should. A seed that fails is printed with its trace; -seed runs it alone.
 func TestSimulation(t *testing.T) {
 	first, last := uint64(1), *seedsFlag
@@ -44,7 +44,10 @@ type world struct {
 	slowest time.Duration // longest interval
 	orders  sync.WaitGroup
 	down    time.Duration // longest time that a backup may wait for an advert
+	preempt time.Duration // longest delay of it
 	signed  bool          // adverts carry a HMAC trailer
+	alive   bool          // version 2 with unequal intervals, which all take for a sign of life
+	curt    bool          // somebody does not say what makes a master announce again
 	clean   bool          // nothing was lost since the clients were right
 }
 
@@ -83,25 +86,21 @@ func (w *world) build(seed uint64) {
 	}
 	family := w.family(version)
 	base := w.interval(version)
-	w.signed = w.IntN(3) == 0
+	w.signed, w.alive = w.IntN(3) == 0, version == V2 && w.IntN(3) == 0
 	for i := range n {
 		c := w.config(i, n, version, family, base, unicast)
 		w.slowest = max(w.slowest, c.AdvertInterval)
 		m := w.add(c, seed)
 		w.sign(m)
+		w.choose(m)
 		m.holdDelay = time.Duration(w.Int64N(int64(base)))
 		if i%2 == 1 { // drawn from what is drawn already, so that seeds stay what they are
 			m.out = m.holdDelay
 		}
 		w.note(m, "priority %d interval %s version %d %s nopreempt %v unicast %v hold %s", c.Priority, c.AdvertInterval, version, family, c.NoPreempt, unicast, m.holdDelay)
 	}
-	if w.IntN(8) == 0 {
-		w.machines[0].config.Priority, w.machines[0].config.NoPreempt = PriorityOwner, false
-	}
-	w.down = 4 * w.slowest
-	if version == V2 {
-		w.down = 3*w.slowest + time.Second
-	}
+	w.enthrone()
+	w.limit()
 	for _, m := range w.machines {
 		m.start()
 		elapse(w.upTo(w.slowest))
@@ -140,6 +139,9 @@ func (w *world) config(i, n int, v Version, f Family, base time.Duration, unicas
 	if v == V3 && base <= 100*time.Millisecond && w.IntN(3) == 0 {
 		c.AdvertInterval *= time.Duration(1 + w.IntN(10))
 	}
+	if w.alive {
+		c.AdvertInterval, c.Interval = time.Duration(1+w.IntN(3))*time.Second, MismatchAlive
+	}
 	if f == IPv6 {
 		overIPv6(c)
 	}
@@ -166,8 +168,8 @@ func (w *world) blink() { elapse(1 + w.upTo(time.Microsecond)) }
 
 // What disturb may do: anything, or what leaves the network alone.
 const (
-	machinesOnly = 7
-	anything     = 10
+	machinesOnly = 8
+	anything     = 11
 )
 
 // disturb does bad things for a while; the first so many kinds of them.
@@ -190,6 +192,8 @@ func (w *world) disturb(kinds int) {
 			w.reload(m)
 		case 6:
 			w.order(m)
+		case 7:
+			w.weigh(m)
 		case machinesOnly:
 			w.weather(0.4*w.Float64(), 0.3*w.Float64(), w.upTo(w.slowest))
 		case machinesOnly + 1:
@@ -269,7 +273,7 @@ func (w *world) reload(m *machine) {
 	defer w.mu.Unlock()
 	c := *m.config
 	if c.Priority != PriorityOwner {
-		c.Priority, c.NoPreempt = uint8(1+w.IntN(254)), w.IntN(4) == 0
+		c.Priority, c.NoPreempt = uint8(1+w.IntN(254)), c.PreemptDelay == 0 && w.IntN(4) == 0
 	}
 	if c.Version == V3 {
 		c.AdvertInterval = w.machines[w.IntN(len(w.machines))].config.AdvertInterval
@@ -284,13 +288,14 @@ func (w *world) reload(m *machine) {
 
 // calm ends all disturbances; the parts, and at times a machine without power, stay as they are.
 func (w *world) calm() {
-	w.weather(0, 0, 0)
 	w.blink()
+	w.weather(0, 0, 0)
 	for _, m := range w.machines {
 		if !m.up {
 			m.setLink(true)
 		}
 		w.blink()
+		w.recover(m)
 		if m.ended == nil && (m.held || w.IntN(4) > 0) {
 			m.start()
 		}
@@ -307,7 +312,7 @@ func (w *world) settle(when string) {
 	w.mu.Lock()
 	w.note(nil, "settling %s", when)
 	w.mu.Unlock()
-	elapse(3*w.down + announcePause)
+	elapse(3*w.down + 2*w.preempt + announcePause)
 	w.mu.Lock()
 	w.check(when)
 	before := w.countTransitions()
@@ -392,7 +397,7 @@ func (w *world) checkCadence(when string) {
 func (w *world) believe() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.clean, w.quiet = true, 2*w.down
+	w.clean, w.quiet = !w.curt, 2*w.down
 	for _, client := range w.machines {
 		for _, m := range w.machines {
 			if m.role == Master && m.part == client.part {

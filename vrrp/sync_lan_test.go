@@ -78,6 +78,7 @@ func (n *siteNode) tell(source string, v Verdict) {
 			m.steady = time.Now()
 		}
 		m.lan.mu.Unlock()
+		synctest.Wait() // the group has heard one before it hears the next
 	}
 }
 
