@@ -71,7 +71,7 @@ test: programs tools-lab $(GOLANGCI)
 	  -check 'lint=$(MAKE) --no-print-directory lint' \
 	  -go 'unit=go test -json ./...' \
 	  -go 'simulation=go test -json ./vrrp -run Simulation -args -seeds 13334' \
-	  -go 'race=CGO_ENABLED=1 go test -race -json ./...' \
+	  -go 'race=CGO_ENABLED=1 go test -race -short -json ./...' \
 	  -go 'namespaces=CGO_ENABLED=1 go test -race -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)' \
 	  -go 'interop=go test -count=1 -tags netns -timeout 15m -parallel 40 -json $$(bin/tally -tagged netns -in interop_)' \
 	  -go 'lab=$(GOTEST_LAB) -json $$(bin/tally -tagged lab)'
@@ -81,7 +81,7 @@ interop: programs tools-netns
 	go test -count=1 -tags netns -timeout 15m -parallel 40 ./test/netns -run TestPairHasExactlyOneMaster -args -figures $(CURDIR)/contrib/interop.md
 
 test-fast: programs
-	@bin/tally -check 'vet=go vet ./...' -go 'unit=go test -json ./...'
+	@bin/tally -check 'vet=go vet ./...' -go 'unit=go test -short -json ./...'
 
 lint: $(GOLANGCI)
 	@$(GOLANGCI) run ./...
