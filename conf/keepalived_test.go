@@ -85,6 +85,26 @@ func TestKeepalivedsWordsHaveTheirNamesHere(t *testing.T) {
 	}
 }
 
+// TestWhatTheReferenceHasIsNotDenied: a word that the reference page calls keepalived's has a name here.
+func TestWhatTheReferenceHasIsNotDenied(t *testing.T) {
+	claimed, code := map[string]bool{}, regexp.MustCompile("`([^`]+)`")
+	for _, m := range regexp.MustCompile("keepalived: ((?:`[a-z_0-9-]+`(?:, | and )?)+)").FindAllStringSubmatch(reference(t), -1) {
+		for _, word := range code.FindAllStringSubmatch(m[1], -1) {
+			claimed[word[1]] = true
+		}
+	}
+	for _, row := range keepalivedRows(t) {
+		for _, word := range code.FindAllStringSubmatch(row.theirs, -1) {
+			if denied := row.ours == "no" || row.ours == "not yet"; denied && claimed[word[1]] {
+				t.Errorf("section %s says %q of %s, which the reference page knows", row.section, row.ours, word[0])
+			}
+		}
+	}
+	if len(claimed) < 40 {
+		t.Errorf("the reference page names %d words of keepalived's, which cannot be all", len(claimed))
+	}
+}
+
 // TestKeepalivedsWordsAreAllThere: the number of words by section is known, and none is explained twice.
 func TestKeepalivedsWordsAreAllThere(t *testing.T) {
 	want := map[string]int{

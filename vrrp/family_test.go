@@ -56,7 +56,7 @@ func TestIPv6VectorParsesAndMarshalsToTheSameBytes(t *testing.T) { // R-5.2.8-02
 	}
 }
 
-// Each row is refused for its own reason only: the unchanged vector is parsed in TestIPv6VectorParsesAndMarshalsToTheSameBytes.
+// Each row is refused for its own reason only: the unchanged vector is parsed beside it.
 func TestParsePacketRefusesOverIPv6(t *testing.T) {
 	change := func(f func(*Packet)) []byte { return vectorPacket6(f).Marshal(vectorSource6, Group6) }
 	good := wire(t, v3IPv6)
@@ -82,6 +82,9 @@ func TestParsePacketRefusesOverIPv6(t *testing.T) {
 		{"IPv4 in IPv6 form", good, netip.MustParseAddr("::ffff:198.51.100.10"), Group6, DropFamily},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if _, err := ParsePacket(good, vectorSource6, Group6); err != nil {
+				t.Fatalf("control: %v", err)
+			}
 			if _, err := ParsePacket(tt.msg, tt.src, tt.dst); err != tt.want {
 				t.Errorf("got error %v, want %v", err, tt.want)
 			}
