@@ -8,18 +8,7 @@ import (
 	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
 )
-
-// host reads the address of a host.
-func (d *decoder) host(a *hcl.Attribute, example string, into *netip.Addr) {
-	if a == nil {
-		return
-	}
-	if v, set, ok := d.scalar(a, cty.String, fmt.Sprintf("write %s = %q", a.Name, example)); set && ok {
-		d.parseHost(a.Name, v.AsString(), a.Expr.Range(), example, into)
-	}
-}
 
 // parseHost parses the address of a host: IPv4, and neither multicast, broadcast nor unspecified.
 func (d *decoder) parseHost(what, text string, at hcl.Range, example string, into *netip.Addr) bool {

@@ -30,7 +30,7 @@ func (d *decoder) routerOptions(r *router) {
 	r.QuietLower = !answer
 	d.flag(raw.OwnerIgnores, &r.OwnerIgnores)
 	d.flag(raw.TrackSource, &r.TrackSource)
-	choice(d, raw.Mismatch, []string{"ignore", "alive"}, []vrrp.Mismatch{vrrp.MismatchIgnore, vrrp.MismatchAlive}, &r.Options.Interval)
+	choice(d, raw.Mismatch, []string{"ignore", "alive"}, []vrrp.Mismatch{vrrp.MismatchIgnore, vrrp.MismatchAlive}, &r.Interval)
 	d.multicastGroup(r)
 	d.optionContradictions(r)
 	d.strict(r)
@@ -51,7 +51,7 @@ func (d *decoder) optionContradictions(r *router) {
 		d.problem(raw.OwnerIgnores.Expr.Range(), fmt.Sprintf("owner_ignore_adverts is for the owner of the address, and the priority is %d", r.Priority),
 			"remove it; it is for priority = 255")
 	}
-	if r.Options.Interval != vrrp.MismatchIgnore && r.Version == vrrp.V3 && r.versioned {
+	if r.Interval != vrrp.MismatchIgnore && r.Version == vrrp.V3 && r.versioned {
 		d.problem(raw.Mismatch.Expr.Range(), "interval_mismatch is for version 2: version 3 learns the interval of the master", "remove it")
 	}
 	if r.AllowNoAddresses && r.Version == vrrp.V2 && r.versioned {
@@ -68,19 +68,17 @@ func (d *decoder) strict(r *router) {
 	if d.flag(raw.Strict, &on); !on {
 		return
 	}
-	refuse := func(set bool, at hcl.Range, what, hint string) {
-		if set {
-			d.problem(at, "strict = true contradicts "+what, hint+", or strict")
-		}
+	refuse := func(at hcl.Range, what, hint string) {
+		d.problem(at, "strict = true contradicts "+what, hint+", or strict")
 	}
 	if raw.Unicast != nil {
-		refuse(true, raw.Unicast.Place, "unicast { }, which RFC 9568 does not know", "remove it")
+		refuse(raw.Unicast.Place, "unicast { }, which RFC 9568 does not know", "remove it")
 	}
 	if raw.Auth != nil {
-		refuse(true, raw.Auth.Place, "authentication { }, which RFC 3768 removed", "remove it")
+		refuse(raw.Auth.Place, "authentication { }, which RFC 3768 removed", "remove it")
 	}
 	if h := r.HMAC; h != nil && h.Mode != vrrp.HMACEnforce {
-		refuse(true, raw.HMAC.Mode.Expr.Range(), fmt.Sprintf("hmac with mode %q", h.Mode), `write mode = "enforce"`)
+		refuse(raw.HMAC.Mode.Expr.Range(), fmt.Sprintf("hmac with mode %q", h.Mode), `write mode = "enforce"`)
 	}
 	for _, option := range []struct {
 		a   *hcl.Attribute
@@ -92,12 +90,12 @@ func (d *decoder) strict(r *router) {
 		{raw.LowerAdvert, r.QuietLower},
 		{raw.AllowNone, r.AllowNoAddresses},
 		{raw.Group, r.Group.IsValid() && r.Group != r.Family().Group()},
-		{raw.Mismatch, r.Options.Interval != vrrp.MismatchIgnore},
+		{raw.Mismatch, r.Interval != vrrp.MismatchIgnore},
 		{raw.Checksum, r.Checksum == vrrp.FormPseudoHeader},
 		{raw.LinkFirst, d.given(raw.LinkFirst) && r.GlobalFirst},
 	} {
 		if option.bad && option.a != nil {
-			refuse(true, option.a.Expr.Range(), option.a.Name+" as it is here", "remove it")
+			refuse(option.a.Expr.Range(), option.a.Name+" as it is here", "remove it")
 		}
 	}
 	r.QuietYield, r.OwnerIgnores = true, r.Priority == vrrp.PriorityOwner

@@ -317,11 +317,11 @@ func (d *decoder) routeMetrics(raw *rawRoute, r *vrrp.HeldRoute) {
 		}
 	}
 	d.text(raw.Congestion, "bbr", &r.Metrics.Congestion)
-	d.checkLocked(raw, r, list)
+	d.checkLocked(raw, list)
 }
 
 // checkLocked reports names in lock that the route does not set.
-func (d *decoder) checkLocked(raw *rawRoute, r *vrrp.HeldRoute, list []element) {
+func (d *decoder) checkLocked(raw *rawRoute, list []element) {
 	set := map[string]bool{}
 	for _, a := range []*hcl.Attribute{raw.MTU, raw.AdvMSS, raw.RTT, raw.RTTVar, raw.RTOMin, raw.Window, raw.CWnd, raw.InitCWnd, raw.InitRWnd, raw.SSThresh,
 		raw.Reordering, raw.HopLimit} {

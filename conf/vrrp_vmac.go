@@ -24,9 +24,9 @@ func (d *decoder) routerVMAC(r *router) {
 	if raw == nil {
 		return
 	}
-	v := &vrrp.VMAC{Name: fmt.Sprintf("vrrp.%d", r.Config.VRID), Address: vrrp.VirtualMAC(r.Config.VRID, r.Family())}
+	v := &vrrp.VMAC{Name: fmt.Sprintf("vrrp.%d", r.VRID), Address: vrrp.VirtualMAC(r.VRID, r.Family())}
 	if r.Family() == vrrp.IPv6 {
-		v.Name = fmt.Sprintf("vrrp6.%d", r.Config.VRID)
+		v.Name = fmt.Sprintf("vrrp6.%d", r.VRID)
 	}
 	d.device(raw.Name, &v.Name)
 	d.hardwareAddress(raw.Address, &v.Address)
@@ -55,7 +55,7 @@ func (d *decoder) vmacNames(r *router, v *vrrp.VMAC) {
 	for i, a := range r.Addresses {
 		if on := r.AddressInterface(a); v.Everywhere && len(on) > maxDevice {
 			d.problem(r.vips[i], fmt.Sprintf("%s would have its virtual hardware address on an interface named %q, longer than %d bytes", a.Prefix, on, maxDevice),
-				fmt.Sprintf("write a shorter name in vmac { }, such as %q", fmt.Sprintf("v%d", r.Config.VRID)))
+				fmt.Sprintf("write a shorter name in vmac { }, such as %q", fmt.Sprintf("v%d", r.VRID)))
 		}
 	}
 }
@@ -93,7 +93,7 @@ func (d *decoder) checkVMACs(all []*router) {
 		}
 		if first := seen[r.VMAC.Name]; first != nil {
 			d.problem(at, fmt.Sprintf("vmac name %q is taken by %s at %s", r.VMAC.Name, first.name, place(first.raw.VMAC.Place)),
-				fmt.Sprintf("write another, such as name = %q", fmt.Sprintf("vrrp.%d.1", r.Config.VRID)))
+				fmt.Sprintf("write another, such as name = %q", fmt.Sprintf("vrrp.%d.1", r.VRID)))
 			continue
 		}
 		seen[r.VMAC.Name] = r
