@@ -21,7 +21,7 @@ func TestStatusNamesOtherMasters(t *testing.T) {
 		"TWO MASTERS: 192.0.2.2 (02:00:00:00:00:02) advertises priority 150 since 1m0s, last 1s ago; rival has to yield: its adverts are refused here: password is wrong",
 		"TWO MASTERS: 02:00:00:00:00:03 answers for 192.0.2.10, too, since 3s, last 0s ago: another host has this address",
 	}
-	if diff := cmp.Diff(want, rivals(list, now)); diff != "" {
+	if diff := cmp.Diff(want, notes(vrrp.Status{Rivals: list}, now)); diff != "" {
 		t.Errorf("text (-want +got):\n%s", diff)
 	}
 }

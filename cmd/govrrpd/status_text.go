@@ -84,7 +84,7 @@ func writeRouters(w io.Writer, routers []vrrp.Status, now time.Time) {
 	fmt.Fprint(w, rows[0])
 	for i, r := range routers {
 		fmt.Fprint(w, rows[i+1])
-		for _, note := range notes(r) {
+		for _, note := range notes(r, now) {
 			fmt.Fprintf(w, "  %s\n", strings.Join(strings.Fields(note), " "))
 		}
 	}
@@ -122,7 +122,7 @@ func addresses(r vrrp.Status) string {
 }
 
 // notes are what an operator has to know of a router besides: why it may not take part, first.
-func notes(r vrrp.Status) []string {
+func notes(r vrrp.Status, now time.Time) []string {
 	var out []string
 	for _, reason := range r.Reasons {
 		out = append(out, "FAULT: "+reason)
@@ -132,6 +132,7 @@ func notes(r vrrp.Status) []string {
 			out = append(out, fmt.Sprintf("PATH LOST: %s of peer %s on %s", p.Address, p.Peer, p.Interface))
 		}
 	}
+	out = append(out, rivals(r.Rivals, now)...)
 	for _, w := range r.Warnings {
 		out = append(out, fmt.Sprintf("WARNING: %s %s", w.From, w.Text))
 	}

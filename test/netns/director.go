@@ -104,14 +104,7 @@ func (d *Director) RouterPID() (int, error) {
 
 // Status is the part of the director's status that tests look at; the names are those of the contract.
 type Status struct {
-	VRRP []struct {
-		Name     string
-		Role     string
-		Priority int
-		Master   string
-		Since    time.Time
-		Dropped  map[string]uint64
-	}
+	VRRP []RouterStatus
 	BFD  []BFDStatus
 	IPVS []struct {
 		Name        string
@@ -121,6 +114,36 @@ type Status struct {
 			Up      bool
 		} `json:"real_servers"`
 	}
+}
+
+// RouterStatus is what the director says of one virtual router.
+type RouterStatus struct {
+	Name        string
+	Role        string
+	Priority    int
+	Master      string
+	Since       time.Time
+	Dropped     map[string]uint64
+	DualMasters uint64 `json:"dual_masters"`
+	Rivals      []struct {
+		From, MAC, Why string
+		Priority       int
+		MustYield      string `json:"must_yield"`
+	}
+}
+
+// Router returns what the director says of a virtual router; the zero RouterStatus when it does not answer or knows none of that name.
+func (d *Director) Router(name string) RouterStatus {
+	s, err := d.Status(d.node.w.t.Context())
+	if err != nil {
+		return RouterStatus{}
+	}
+	for _, v := range s.VRRP {
+		if v.Name == name {
+			return v
+		}
+	}
+	return RouterStatus{}
 }
 
 // Status asks the director over its control socket. Any goroutine may call it.
