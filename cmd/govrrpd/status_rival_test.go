@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,5 +24,18 @@ func TestStatusNamesOtherMasters(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, notes(vrrp.Status{Rivals: list}, now)); diff != "" {
 		t.Errorf("text (-want +got):\n%s", diff)
+	}
+}
+
+func TestNotesTellOfOtherMastersAndOfLostPaths(t *testing.T) {
+	now := time.Unix(1000, 0)
+	peer, other := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.1.0.2")
+	r := vrrp.Status{
+		Rivals: []vrrp.Rival{{From: peer, Priority: 100, MustYield: "it", Why: "it does not hear us"}},
+		Paths:  []vrrp.PathStatus{{Peer: peer, Address: peer, Interface: "eth0"}, {Peer: peer, Address: other, Interface: "eth1", LostSince: now}},
+	}
+	got := strings.Join(notes(r, now), "\n")
+	if !strings.Contains(got, "TWO MASTERS: 10.0.0.2") || !strings.Contains(got, "PATH LOST: 10.1.0.2 of peer 10.0.0.2 on eth1") {
+		t.Errorf("notes:\n%s", got)
 	}
 }

@@ -127,6 +127,7 @@ func notes(r vrrp.Status, now time.Time) []string {
 	for _, reason := range r.Reasons {
 		out = append(out, "FAULT: "+reason)
 	}
+	out = append(out, rivals(r.Rivals, now)...)
 	for _, p := range r.Paths {
 		if !p.LostSince.IsZero() {
 			out = append(out, fmt.Sprintf("PATH LOST: %s of peer %s on %s", p.Address, p.Peer, p.Interface))
