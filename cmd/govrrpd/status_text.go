@@ -133,7 +133,6 @@ func notes(r vrrp.Status, now time.Time) []string {
 			out = append(out, fmt.Sprintf("PATH LOST: %s of peer %s on %s", p.Address, p.Peer, p.Interface))
 		}
 	}
-	out = append(out, rivals(r.Rivals, now)...)
 	for _, w := range r.Warnings {
 		out = append(out, fmt.Sprintf("WARNING: %s %s", w.From, w.Text))
 	}
