@@ -290,12 +290,21 @@ func (r *router) expire(now time.Time) {
 	case r.state.Role == Master && r.state.Handover == Staying && now.After(r.tooLate):
 		r.counts.lateness.note(late)
 		r.step(Overslept{}, time.Time{})
-	case r.state.waits() && late > serveGrace && r.looks < maxLooks:
+	case r.state.waits() && late > r.lateSlack() && r.looks < maxLooks:
 		r.putOff(now)
 	default:
 		r.deadline = time.Time{}
 		r.group.happen(r, Expired{}, due)
 	}
+}
+
+// lateSlack is how late a deadline may be served without another look. A backup that waits for more than one advert has seen by then
+// that those before did not come; one that waits for a single advert has to look for that one.
+func (r *router) lateSlack() time.Duration {
+	if r.config.downAdverts() == 1 {
+		return awakeSlack
+	}
+	return serveGrace
 }
 
 // alert looks whether a backup is awake shortly before it may take over.

@@ -86,7 +86,7 @@ func (w *siteWorld) build(seed uint64) {
 			cs[i] = &Config{
 				Name: fmt.Sprintf("r%d-%d", n, i), Interface: "eth0", VRID: 51, Version: versions[i], Priority: priority, AdvertInterval: intervals[i],
 				NoPreempt: noPreempt, Addresses: []Address{{Prefix: netip.MustParsePrefix("192.0.2.10/24")}}, Announce: Announce{Repeat: 1},
-				Track: []Tracker{{Source: "script/must"}, {Source: "script/weight", Weight: w.IntN(201) - 100, Reverse: w.IntN(4) == 0}, {Source: "file/load", Weight: 1}},
+				Track: []Tracker{{Source: "script/must"}, {Source: "script/weight", Weight: (1 + w.IntN(100)) * (1 - 2*w.IntN(2)), Reverse: w.IntN(4) == 0}, {Source: "file/load", Weight: 1}},
 			}
 			if !noPreempt && w.IntN(4) == 0 {
 				cs[i].PreemptDelay = w.upTo(5 * w.slowest)
