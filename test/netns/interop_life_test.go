@@ -86,7 +86,7 @@ func (l life) resign(from, to *speaker) {
 	l.passed("master resigns", began, from.resignation(skew))
 	gap, late := l.silence(from, to, began), l.late(began)
 	l.record("master resigns, silence", gap)
-	if gap > skew+margin+late {
+	if gap > skew+to.firstWord()+margin+late {
 		l.t.Errorf("%s took over %s after priority 0, want within the skew, %s + %s + %s", to, gap, skew, margin, late)
 	}
 	own := l.capture.AdvertsFrom(from.port, began)
@@ -132,7 +132,7 @@ func (l life) takenOver(what string, from, to *speaker, since time.Time) {
 	gap, late := l.silence(from, to, since), l.late(since)
 	l.t.Logf("%-20s silence of %.1f ms, the protocol says %.1f ms", what, ms(gap), ms(down))
 	l.record(what+", silence", gap)
-	if gap < down-to.early()-late || gap > down+margin+late+l.hesitation() {
+	if gap < down-to.early()-late || gap > down+to.firstWord()+margin+late+l.hesitation() {
 		l.t.Errorf("%s: %s took over %s after the last advert, want %s + at most %s + %s", what, to, gap, down, margin, late)
 	}
 }

@@ -283,10 +283,23 @@ func (s *speaker) early() time.Duration {
 	return time.Millisecond
 }
 
-// unheard returns how long one whose cable was out may hold the address without a word of it: FRR is master all the while, gives the
-// address back with the carrier and speaks when its timer runs out.
+// unheard returns how long one whose cable was out may hold the address without a word of it. FRR is master all the while, gives the
+// address back with the carrier and speaks when its timer runs out. keepalived speaks to a unicast peer at once, but what it said without
+// a cable has its kernel ask for the peer's hardware address no more than once a second, and adverts wait for the answer.
 func (s *speaker) unheard() time.Duration {
-	if s.kind == frr {
+	switch {
+	case s.kind == frr:
+		return s.interval
+	case s.kind == keepalived && s.rules.unicast:
+		return time.Second
+	}
+	return 0
+}
+
+// firstWord returns how long after it took over a speaker may be silent: FRR's first advert over IPv6 cannot be sent, because the macvlan
+// that it comes from has no usable address in the moment in which it gets its carrier back.
+func (s *speaker) firstWord() time.Duration {
+	if s.kind == frr && s.rules.ipv6 {
 		return s.interval
 	}
 	return 0
