@@ -29,7 +29,7 @@ if [ -n "$$missing" ]; then echo "== apt-get install$$missing"; mkdir -p bin; \
 { $(APT) update && $(APT) install $$missing; } >bin/apt.log 2>&1 || { cat bin/apt.log; exit 1; }; fi
 endef
 
-NETNS_TOOLS := ip:iproute2 nft:nftables
+NETNS_TOOLS := ip:iproute2 nft:nftables ping:iputils-ping /etc/protocols:netbase
 PEERS       := keepalived:keepalived ipvsadm:ipvsadm /usr/lib/frr/vrrpd:frr
 KERNEL      := modprobe:kmod linux.uml:user-mode-linux
 RACE_TOOLS  := gcc:gcc /usr/include/stdlib.h:libc6-dev

@@ -205,6 +205,9 @@ func TestFailoverWithoutAPeerStaysMaster(t *testing.T) {
 			t.Errorf("failover: %v", err)
 		}
 		wantRole(t, a, Master)
+		l.elapse(time.Second) // what follows the order is done
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if !a.held || len(a.transitions) != 2 {
 			t.Errorf("held %v, transitions %+v; want the addresses and no transition", a.held, a.transitions)
 		}

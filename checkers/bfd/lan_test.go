@@ -64,7 +64,11 @@ func (l *lan) host(addr netip.Addr) *lanHost {
 	return h
 }
 
-func (h *lanHost) Notify(arrived func()) { h.arrived = arrived }
+func (h *lanHost) Notify(arrived func()) {
+	h.lan.mu.Lock()
+	defer h.lan.mu.Unlock()
+	h.arrived = arrived
+}
 
 func (h *lanHost) Open(c *Config) (Sender, error) {
 	return &lanSender{host: h, to: c.Neighbor}, nil
@@ -122,10 +126,10 @@ func (h *lanHost) take(a Arrival) {
 		return
 	}
 	h.queue = append(h.queue, a)
-	stopped := h.stopped
+	stopped, arrived := h.stopped, h.arrived
 	h.lan.mu.Unlock()
-	if !stopped {
-		h.arrived()
+	if !stopped && arrived != nil {
+		arrived()
 	}
 }
 
