@@ -72,7 +72,7 @@ test: programs tools-lab $(GOLANGCI)
 	  -go 'unit=go test -json ./...' \
 	  -go 'simulation=go test -json ./vrrp -run Simulation -args -seeds 13334' \
 	  -go 'race=CGO_ENABLED=1 go test -race -short -json ./...' \
-	  -go 'namespaces=CGO_ENABLED=1 go test -race -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)' \
+	  -go 'namespaces=CGO_ENABLED=1 go test -race -p 1 -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)' \
 	  -go 'interop=go test -count=1 -tags netns -timeout 15m -parallel 40 -json $$(bin/tally -tagged netns -in interop_)' \
 	  -go 'lab=$(GOTEST_LAB) -json $$(bin/tally -tagged lab)'
 
