@@ -1,0 +1,120 @@
+package vrrp
+
+import "time"
+
+const (
+	// A stalled process must not take a healthy master's place: when it wakes, its timer has run out, and the adverts that it missed are
+	// still in the socket. So a backup takes over only after it was seen awake for serveGrace, in which what reads the socket hands
+	// over what it finds. It wakes that long before its deadline to look; awakeSlack is how late that may be.
+	serveGrace = MinAdvertInterval / 2
+	awakeSlack = time.Millisecond
+	// maxLooks bounds how often a takeover is put off for that: a machine that is late every time must take over at last.
+	maxLooks = 3
+)
+
+// hasten keeps the promise of a shorter interval: the first advert that names it may be a reply, and the next has to follow in time.
+func (r *router) hasten() {
+	latest := r.now().Add(r.config.AdvertInterval)
+	if r.state.advertises() && r.deadline.After(latest) {
+		r.setDeadline(latest)
+	}
+}
+
+// setDeadline says when the timer of the protocol runs out, and what depends on that.
+func (r *router) setDeadline(t time.Time) {
+	r.deadline, r.looks, r.alertAt = t, 0, time.Time{}
+	r.tooLate = t.Add(oversleepAfter(r.config))
+	if alert := t.Add(-serveGrace); r.state.waits() && alert.After(r.now()) {
+		r.alertAt = alert
+	}
+}
+
+// oversleepAfter is how late a master's timer may be served: at two intervals of three, those have passed since the last advert, and
+// from then on a backup may have taken over (RFC 9568 section 6.1). Where backups wait for one interval only, half of that.
+func oversleepAfter(c *Config) time.Duration {
+	if n := c.downAdverts(); n > 1 {
+		return time.Duration(n-1) * c.AdvertInterval
+	}
+	return c.AdvertInterval / 2
+}
+
+// expire serves the deadline of the protocol when it is over.
+func (r *router) expire(now time.Time) {
+	r.alert(now)
+	due := r.deadline
+	if !over(due, now) {
+		return
+	}
+	switch late := now.Sub(due); {
+	case r.state.Role == Master && r.state.Handover == Staying && now.After(r.tooLate):
+		r.counts.lateness.note(late)
+		r.step(Overslept{}, time.Time{})
+	case r.state.waits() && late > r.lateSlack() && r.looks < maxLooks:
+		r.putOff(now)
+	default:
+		r.deadline = time.Time{}
+		r.group.happen(r, Expired{}, due)
+	}
+}
+
+// lateSlack is how late a deadline may be served without another look. A backup that waits for more than one advert has seen by then
+// that those before did not come; one that waits for a single advert has to look for that one.
+func (r *router) lateSlack() time.Duration {
+	if r.config.downAdverts() == 1 {
+		return awakeSlack
+	}
+	return serveGrace
+}
+
+// alert looks whether a backup is awake shortly before it may take over.
+func (r *router) alert(now time.Time) {
+	if !over(r.alertAt, now) {
+		return
+	}
+	if now.Sub(r.alertAt) > awakeSlack {
+		r.putOff(now)
+	}
+	r.alertAt = time.Time{}
+}
+
+// putOff gives what reads the socket the time to catch up with us.
+func (r *router) putOff(now time.Time) {
+	r.looks++
+	r.deadline = now.Add(serveGrace)
+}
+
+// catchUp does what had to wait and is due. It reports whether a fault of ours, or what we had to wait for, is over.
+func (r *router) catchUp() bool {
+	now := r.now()
+	if over(r.replyAt, now) {
+		r.speak(r.state.Priority, now)
+	}
+	if over(r.announceAt, now) {
+		r.announceProvoked(now, false)
+	}
+	r.expireRivals(now)
+	if over(r.delayAt, now) {
+		r.delayAt = time.Time{}
+		r.step(DelayEnded{}, time.Time{})
+	}
+	ended := false
+	if over(r.outUntil, now) {
+		r.outUntil, ended = time.Time{}, true
+	}
+	if over(r.retryAt, now) {
+		r.retryAt, r.holdFault, ended = time.Time{}, "", true
+	}
+	return ended
+}
+
+// over reports whether the deadline t is set and past.
+func over(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
+
+// next returns the next deadline, or none.
+func (r *router) next() time.Time {
+	var next time.Time
+	for _, t := range [...]time.Time{r.deadline, r.alertAt, r.replyAt, r.announceAt, r.retryAt, r.delayAt, r.rivalsAt, r.outUntil} {
+		next = earlier(next, t)
+	}
+	return next
+}
