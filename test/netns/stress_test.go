@@ -18,7 +18,6 @@ const (
 	stressInterval = 10 * time.Millisecond
 	stressTime     = 60 * time.Second
 	hogsPerCPU     = 3
-	stressAttempts = 2
 )
 
 // realTime asks for a router process that no other process can keep waiting.
@@ -34,35 +33,14 @@ func stressConfig(priority int) string {
 }
 
 // Three intervals of 10 ms are all that a master may be late by. With real-time priority no other process can make it late.
-//
-// There is a second attempt, because once in some ten runs the master's sends were held up for 785 ms while all CPUs ran. Why is not known;
-// other tests were removing namespaces at that moment.
 func TestRealTimeRouterKeepsOfficeOnABusyMachine(t *testing.T) {
-	for attempt := range stressAttempts {
-		problems := stress(t)
-		if len(problems) == 0 {
-			return
-		}
-		t.Logf("attempt %d:\n%s", attempt+1, strings.Join(problems, "\n"))
-	}
-	t.Errorf("%d attempts failed", stressAttempts)
-}
-
-// stress plays once, and returns what went wrong.
-func stress(t *testing.T) (problems []string) {
-	fail := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	p := newPair(t)
-	defer func() {
-		for _, n := range []*netns.Node{p.a, p.b} {
-			n.Crash()
-		}
-	}()
 	capture := p.Capture(p.portA, p.portB)
 	a := p.a.Govrrpd(stressConfig(200))
 	p.WaitFor(limit, "a to be master", func() bool { return p.a.Has(virtual) })
 	b := p.b.Govrrpd(stressConfig(100))
 	p.WaitFor(limit, "b to be backup", func() bool { return b.Role(netns.InstanceName) == "backup" })
-	defer p.hog().Crash()
+	p.hog()
 	witness := startWitness(p.Node("witness"))
 	since := time.Now()
 	holders := p.WatchHolders(virtual, p.a, p.b)
@@ -70,44 +48,46 @@ func stress(t *testing.T) (problems []string) {
 	until := time.Now()
 	holders.Stop()
 	capture.Stop()
-	pauses, err := witness.pauses()
+	cpus, pages, err := witness.end()
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	adverts := capture.AdvertsFrom(p.portA, since)
 	t.Logf("gaps between adverts, %d hogs on %d CPUs:\n%s", hogsPerCPU*runtime.NumCPU(), runtime.NumCPU(), gaps(adverts))
-	for _, p := range pauses {
+	for _, p := range cpus {
 		t.Logf("a CPU stood still for %s until %s", p.lasts(), clock(p.to))
 	}
-	excused := judgeGaps(t, fail, adverts, pauses)
+	for _, p := range pages {
+		t.Logf("the hypervisor brought a page back until %s", clock(p.to))
+	}
+	excused := judgeGaps(t, adverts, cpus, pages)
 	for _, stray := range capture.AdvertsFrom(p.portB, since) {
 		if !within(excused, stray.At) {
-			fail("the backup spoke:\n%s", describe([]netns.Advert{stray}))
+			t.Errorf("the backup spoke:\n%s", describe([]netns.Advert{stray}))
 		}
 	}
 	if want := int(until.Sub(since) / stressInterval * 9 / 10); len(adverts) < want {
-		fail("%d adverts in %s, want at least %d", len(adverts), until.Sub(since), want)
+		t.Errorf("%d adverts in %s, want at least %d", len(adverts), until.Sub(since), want)
 	}
 	for _, advert := range adverts {
 		if err := badAdvert(advert); err != nil {
-			fail("%v", err)
+			t.Error(err)
 		}
 	}
 	samples := slices.DeleteFunc(holders.Since(since), func(s netns.Sample) bool { return within(excused, s.Began) })
 	if err := netns.NotOne(samples); err != nil {
-		fail("%v", err)
+		t.Error(err)
 	}
-	return problems
 }
 
 // takeover is how long the addresses may be anywhere after a gap that a backup had to take for the end of the master: it waits
 // 3.6 intervals, and the healed master as long.
 const takeover = 10 * stressInterval
 
-// judgeGaps fails for every gap between adverts that a backup takes over in, unless a CPU of this machine ran nothing at all for the
-// part of it that is more than being on time. It returns those, each with the time that the two nodes need to find back.
-func judgeGaps(t *testing.T, fail func(string, ...any), adverts []netns.Advert, pauses []pause) []pause {
+// judgeGaps fails for every gap between adverts that a backup takes over in, unless the hypervisor is to blame. It returns those, each with
+// the time that the two nodes need to find back.
+func judgeGaps(t *testing.T, adverts []netns.Advert, cpus, pages []pause) []pause {
 	t.Helper()
 	var excused []pause
 	for i := 1; i < len(adverts); i++ {
@@ -115,15 +95,29 @@ func judgeGaps(t *testing.T, fail func(string, ...any), adverts []netns.Advert, 
 		if gap.lasts() <= 3*stressInterval || within(excused, gap.to) {
 			continue
 		}
-		late := gap.lasts() - 2*stressInterval
-		if !slices.ContainsFunc(pauses, func(p pause) bool { return p.overlap(gap) >= late }) {
-			fail("no advert for %s until %s, and all CPUs ran meanwhile", gap.lasts(), clock(gap.to))
+		excuse := blame(gap, cpus, pages)
+		if excuse == "" {
+			t.Errorf("no advert for %s until %s, and all CPUs ran meanwhile", gap.lasts(), clock(gap.to))
 			continue
 		}
-		t.Logf("no advert for %s until %s: a CPU stood still", gap.lasts(), clock(gap.to))
+		t.Logf("no advert for %s until %s: %s", gap.lasts(), clock(gap.to), excuse)
 		excused = append(excused, pause{gap.from, gap.to.Add(takeover)})
 	}
 	return excused
+}
+
+// blame says how the hypervisor caused a gap: a CPU ran nothing at all for the part of it that is more than being on time, or it ended
+// when a page came back. It returns "" for a gap that is our own.
+func blame(gap pause, cpus, pages []pause) string {
+	late := gap.lasts() - 2*stressInterval
+	if slices.ContainsFunc(cpus, func(p pause) bool { return p.overlap(gap) >= late }) {
+		return "a CPU stood still"
+	}
+	end := pause{gap.to.Add(-stressInterval), gap.to.Add(stressInterval)}
+	if slices.ContainsFunc(pages, func(p pause) bool { return p.overlap(end) >= 0 }) {
+		return "whoever touched a page that the hypervisor had taken away slept until it was back"
+	}
+	return ""
 }
 
 func within(spans []pause, at time.Time) bool {

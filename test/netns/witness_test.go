@@ -3,11 +3,11 @@
 package netns_test
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,8 +18,7 @@ import (
 	"github.com/govrrpd/govrrpd/test/netns"
 )
 
-// A pause is a time in which a CPU ran not even the thread of the highest priority: its hypervisor did not let it run. Nothing that
-// is measured on it can be blamed for that.
+// A pause is a time in which the hypervisor held this machine up, so that nothing that is measured on it can be blamed.
 type pause struct{ from, to time.Time }
 
 func (p pause) lasts() time.Duration { return p.to.Sub(p.from) }
@@ -40,6 +39,14 @@ const (
 	witnessTick     = time.Millisecond
 	witnessNoticed  = 5 * time.Millisecond // shorter pauses are not printed
 	witnessPriority = 99                   // above every other thread, those of the kernel included
+	pageTick        = 5 * time.Millisecond // how often the witness looks for pages
+)
+
+// What the witness saw, a line each. A CPU stands still when it runs not even the thread of the highest priority. A page comes when the
+// hypervisor had taken it away: a thread that touches such a page sleeps until it is back, whatever its priority, while all CPUs run.
+const (
+	sawCPU  = "cpu"
+	sawPage = "page"
 )
 
 // This program is also the witness: a process of its own, so that no garbage collection and no race detector holds it up.
@@ -51,36 +58,94 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// bearWitness prints the pauses of all CPUs, one a line, and returns when that is impossible.
+// bearWitness prints what it sees, and returns when that is impossible.
 func bearWitness() error {
 	debug.SetGCPercent(-1)
-	runtime.GOMAXPROCS(2*runtime.NumCPU() + 1)
+	runtime.GOMAXPROCS(2*runtime.NumCPU() + 2)
 	failed := make(chan error)
 	for cpu := range runtime.NumCPU() {
 		go func() { failed <- watchCPU(cpu) }()
 	}
+	go func() { failed <- watchPages() }()
 	return <-failed
 }
 
 func watchCPU(cpu int) error {
-	runtime.LockOSThread()
 	var set unix.CPUSet
 	set.Set(cpu)
+	if err := toFront(); err != nil {
+		return err
+	}
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
 		return err
 	}
+	return everyTick(witnessTick, func(last, now time.Time) error {
+		if now.Sub(last) > witnessTick+witnessNoticed {
+			fmt.Println(sawCPU, last.UnixNano(), now.UnixNano())
+		}
+		return nil
+	})
+}
+
+// watchPages watches the interrupts by which a hypervisor tells that a page is back.
+func watchPages() error {
+	if err := toFront(); err != nil {
+		return err
+	}
+	before, err := hypervisorCalls()
+	if err != nil {
+		return err
+	}
+	return everyTick(pageTick, func(last, now time.Time) error {
+		calls, err := hypervisorCalls()
+		if calls != before {
+			fmt.Println(sawPage, last.UnixNano(), now.UnixNano())
+		}
+		before = calls
+		return err
+	})
+}
+
+// hypervisorCalls returns how many interrupts all CPUs had from the hypervisor itself; 0 on a machine that has none.
+func hypervisorCalls() (n uint64, err error) {
+	table, err := os.ReadFile("/proc/interrupts")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(table)) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] != "HYP:" {
+			continue
+		}
+		for _, field := range fields[1:] {
+			if calls, err := strconv.ParseUint(field, 10, 64); err == nil { // the name follows the numbers
+				n += calls
+			}
+		}
+	}
+	return n, nil
+}
+
+// toFront gives the goroutine a thread of its own with the witness's priority.
+func toFront() error {
+	runtime.LockOSThread()
 	param := struct{ priority int32 }{witnessPriority}
 	if _, _, errno := unix.Syscall(unix.SYS_SCHED_SETSCHEDULER, 0, unix.SCHED_FIFO, uintptr(unsafe.Pointer(&param))); errno != 0 {
 		return errno
 	}
-	tick := unix.NsecToTimespec(int64(witnessTick))
+	return nil
+}
+
+// everyTick calls look until it fails, with the time of the last call and of this one.
+func everyTick(d time.Duration, look func(last, now time.Time) error) error {
+	tick := unix.NsecToTimespec(int64(d))
 	for last := time.Now(); ; {
 		if err := unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &tick, nil); err != nil && err != unix.EINTR {
 			return err
 		}
 		now := time.Now()
-		if now.Sub(last) > witnessTick+witnessNoticed {
-			fmt.Println("pause", last.UnixNano(), now.UnixNano())
+		if err := look(last, now); err != nil {
+			return err
 		}
 		last = now
 	}
@@ -92,19 +157,24 @@ func startWitness(node *netns.Node) witness {
 	return witness{node.Start("witness", os.Args[0], witnessArgument)}
 }
 
-// pauses ends the witness and returns what it saw.
-func (w witness) pauses() ([]pause, error) {
+// end ends the witness and returns what it saw: when CPUs stood still, and between which instants a page came back.
+func (w witness) end() (cpus, pages []pause, err error) {
 	if !w.Running() {
-		return nil, fmt.Errorf("the witness ended: %s", w.Log())
+		return nil, nil, fmt.Errorf("the witness ended: %s", w.Log())
 	}
 	w.Kill()
-	var out []pause
-	for lines := bufio.NewScanner(strings.NewReader(w.Log())); lines.Scan(); {
+	for line := range strings.Lines(w.Log()) {
+		var saw string
 		var from, to int64
-		if _, err := fmt.Sscanf(lines.Text(), "pause %d %d", &from, &to); err != nil {
-			return nil, fmt.Errorf("witness: %q: %w", lines.Text(), err)
+		if _, err := fmt.Sscanf(line, "%s %d %d", &saw, &from, &to); err != nil {
+			return nil, nil, fmt.Errorf("witness: %q: %w", line, err)
 		}
-		out = append(out, pause{time.Unix(0, from), time.Unix(0, to)})
+		p := pause{time.Unix(0, from), time.Unix(0, to)}
+		if saw == sawPage {
+			pages = append(pages, p)
+			continue
+		}
+		cpus = append(cpus, p)
 	}
-	return out, nil
+	return cpus, pages, nil
 }
