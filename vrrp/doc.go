@@ -44,8 +44,8 @@
 //	RFC 2338 5.3.6  version 2 simple password                     Admit, NewPacket
 //
 // Where we differ from RFC 9568, as keepalived does: the checksum includes a pseudo-header unless Config.Checksum is FormMessage; a
-// master that yields says one last word unless Config.QuietYield; a master that hears a worse one, or one that resigns, announces its
-// addresses again.
+// master that yields says one last word, and holds the addresses for the moment that the better one needs to announce them (Retire),
+// unless Config.QuietYield; a master that hears a worse one, or one that resigns, announces its addresses again.
 //
 // # Who owns what
 //

@@ -73,6 +73,9 @@ type (
 	Disarm struct{}
 	// Hold makes the virtual addresses present (On) or absent. It takes effect after the actions before it and may take its time.
 	Hold struct{ On bool }
+	// Retire is Hold with On false for a master that has just made its successor announce the addresses by a last word: it announces them
+	// no more, and lets them go when After has passed, so that who was sent to us by an earlier announcement finds somebody until then.
+	Retire struct{ After time.Duration }
 	// AnnounceAddresses tells the segment by gratuitous ARP where the addresses are. It follows the Hold before it.
 	AnnounceAddresses struct{}
 	// Silence drops the announcements that are still to come of the one before. The addresses stay.
@@ -84,5 +87,6 @@ func (Arm) action()               {}
 func (ArmDelay) action()          {}
 func (Disarm) action()            {}
 func (Hold) action()              {}
+func (Retire) action()            {}
 func (AnnounceAddresses) action() {}
 func (Silence) action()           {}

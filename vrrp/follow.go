@@ -18,11 +18,12 @@ const (
 // An errand is what the host shall do, numbered so that asking for the same thing again is seen.
 type errand struct {
 	config   *Config
-	on       bool   // hold the addresses, or release them
-	hold     uint64 // number of the newest Hold
-	announce uint64 // number of the newest announcement, or of the newest wish for none
-	silent   bool   // it was the latter
-	provoke  uint64 // number of the newest announcement because of another master
+	on       bool          // hold the addresses, or release them
+	hold     uint64        // number of the newest Hold
+	after    time.Duration // the release waits so long, without an announcement
+	announce uint64        // number of the newest announcement, or of the newest wish for none
+	silent   bool          // it was the latter
+	provoke  uint64        // number of the newest announcement because of another master
 }
 
 // An outcome is how a Hold ended.
@@ -47,6 +48,8 @@ type followUp struct {
 	// owned by run:
 	did   errand
 	held  bool
+	stays time.Time     // when the release that waits is due
+	waits uint64        // number of that Hold; 0 for none
 	pause time.Duration // before the next attempt to release
 }
 
@@ -56,7 +59,12 @@ func newFollowUp(h Host, log *slog.Logger, done func()) *followUp {
 
 // hold asks for the addresses of c to be present or absent, and returns the number of the request.
 func (f *followUp) hold(c *Config, on bool) uint64 {
-	return f.ask(func(e *errand) { e.config, e.on, e.hold = c, on, e.hold+1 })
+	return f.ask(func(e *errand) { e.config, e.on, e.after, e.hold = c, on, 0, e.hold+1 })
+}
+
+// retire asks for the addresses of c to be announced no more, and to be absent after a while. It returns the number of the request.
+func (f *followUp) retire(c *Config, after time.Duration) uint64 {
+	return f.ask(func(e *errand) { e.config, e.on, e.after, e.hold = c, false, after, e.hold+1 })
 }
 
 // announce asks for an announcement of what is held, after the hold that was asked for before.
@@ -104,6 +112,7 @@ func (f *followUp) run(release <-chan struct{}) error {
 	for tries := 0; ; {
 		want := f.wanted()
 		switch {
+		case want.hold != f.did.hold && f.lingers(want, release):
 		case want.hold != f.did.hold:
 			err := f.try(want)
 			if err == nil || want.on {
@@ -173,6 +182,26 @@ func (f *followUp) tellProvoked(want errand) {
 	if c := want.config.provoked(); f.held && c.Announce.Repeat > 0 {
 		f.announceAs(c)
 	}
+}
+
+// lingers waits for a while before the release that want asks for, and reports whether there may be something else to do now. The end of
+// Run cuts it short.
+func (f *followUp) lingers(want errand, release <-chan struct{}) bool {
+	if want.on || want.after == 0 || !f.held {
+		return false
+	}
+	if f.waits != want.hold {
+		f.waits, f.stays = want.hold, time.Now().Add(want.after)
+		f.host.Silence(want.config)
+	}
+	left := time.Until(f.stays)
+	if left <= 0 || closed(release) {
+		return false
+	}
+	t := time.NewTimer(left)
+	defer t.Stop()
+	f.wait(release, t.C)
+	return true
 }
 
 // rest waits before the next attempt to release. When the end of Run waits for it, nothing cuts that short.

@@ -13,6 +13,9 @@ import (
 //	Staying ─ Send 0 ─► Offering ─ advert ─► Succeeded ─ grace ─► Backup or Init
 //	   ▲                   │ nobody came                 Backup ─ Hold, announce ─► Arriving ─ grace ─ Send ─► Staying
 //	   └─── failover ──────┴── stop ─► Init
+//
+// The lesser master says its last word when it hears the arrived one, and lets the addresses go a moment later (Retire): by then the last
+// to announce them was the one that stays.
 type Handover uint8
 
 // Staying is every other master, and every other role.
@@ -47,6 +50,9 @@ const (
 	// hold them meanwhile does no harm: clients send to the one that announced last.
 	handoverGrace           = 200 * time.Millisecond
 	handoverGracePerAddress = time.Millisecond
+	// So long a successor is given to announce the addresses once more after our last word, which is when we announce them no more
+	// ourselves. It has done so already, and needs to hear us and to send one packet.
+	retireGrace = 50 * time.Millisecond
 )
 
 // SuccessorWait is how long a router of c that resigned waits for a successor: the longest Skew_Time that a backup can have, and some
@@ -62,6 +68,15 @@ func SuccessorWait(c *Config) time.Duration {
 // HandoverGrace is how long two routers hold the addresses of c in a planned hand-over.
 func HandoverGrace(c *Config) time.Duration {
 	return handoverGrace + time.Duration(len(c.Addresses))*handoverGracePerAddress
+}
+
+// retire lets go of the addresses of c after a last word of that priority, or at once and without a word where that is wanted. It is for
+// a master that hears its successor.
+func retire(c *Config, priority uint8) []Action {
+	if c.QuietYield {
+		return []Action{Hold{On: false}}
+	}
+	return []Action{Send{priority}, Retire{retireGrace + time.Duration(len(c.Addresses))*handoverGracePerAddress}}
 }
 
 // handOver begins to leave: a master says so, and goes on holding the addresses. But it announces them no more, or a repetition that
@@ -126,7 +141,7 @@ func letGo(st State, role Role) State {
 func handoverExpired(c *Config, st State) (State, []Action) {
 	switch {
 	case st.Handover == Arriving:
-		return becomeMaster(c, st)
+		return takeOffice(c, st)
 	case st.Handover == Offering && !st.Quit: // nobody came: the addresses stay with us
 		return becomeMaster(c, st)
 	case st.Handover == Offering:
@@ -142,13 +157,20 @@ func makeWay(c *Config, st State) (State, []Action) {
 	if st.Quit {
 		return letGo(st, Init), []Action{Disarm{}, Hold{On: false}}
 	}
-	var last []Action
-	if !c.QuietYield && st.MasterPriority > priorityLowest {
-		last = []Action{Send{priorityLowest}}
+	do := []Action{Hold{On: false}}
+	if st.MasterPriority > priorityLowest {
+		do = retire(c, priorityLowest)
 	}
 	st = letGo(st, Backup)
 	st.Aside = true
-	return st, append(last, Hold{On: false}, Arm{DownInterval(c, st)})
+	return st, append(do, Arm{DownInterval(c, st)})
+}
+
+// takeOffice ends the arrival. The addresses are here and announced, but the present master may have announced them since, for it does
+// not know of us. So they are announced again with the advert that makes it yield, and once more at its last word.
+func takeOffice(c *Config, st State) (State, []Action) {
+	st, _ = becomeMaster(c, st)
+	return st, []Action{Send{st.Priority}, AnnounceAddresses{}, Arm{c.AdvertInterval}}
 }
 
 // leavingReceives: whoever advertises after our resignation is the successor, whatever its priority. One that resigns itself is none.
@@ -175,7 +197,7 @@ func leavingReceives(c *Config, st State, ev Received) (State, []Action) {
 func arrivingReceives(c *Config, st State, ev Received) (State, []Action) {
 	switch {
 	case ev.Packet.Priority == PriorityResign:
-		return becomeMaster(c, st)
+		return takeOffice(c, st)
 	case better(ev, st):
 		st = learnMaster(c, st, ev)
 		do := turnBack(st)

@@ -13,6 +13,8 @@ import (
 const (
 	wait1s    = 1250 * time.Millisecond // SuccessorWait of machineConfig
 	graceNone = 200 * time.Millisecond  // HandoverGrace of no address
+
+	retireNone = 50 * time.Millisecond // Retire of no address
 )
 
 func offering(st *State) { st.Handover = Offering }
@@ -36,6 +38,7 @@ func TestHandover(t *testing.T) {
 	stopped := NewState(machineConfig(nil))
 	faulted := with(stopped, func(st *State) { st.Role = Fault })
 	inOffice := a(Send{200}, Hold{true}, AnnounceAddresses{}, Arm{time.Second})
+	arrived := a(Send{200}, AnnounceAddresses{}, Arm{time.Second})
 	for _, tt := range []struct {
 		name   string
 		c      func(*Config)
@@ -67,7 +70,7 @@ func TestHandover(t *testing.T) {
 		{"a fault ends the offer, and priority 0 was said", nil, with(masterState(), offering), SetFault{true}, faulted, a(Disarm{}, Hold{false})},
 
 		{"the grace is over after a failover", nil, succeededBy(lower, 3*time.Second, 100), Expired{}, with(obeying(lower, 3*time.Second, 100), aside),
-			a(Send{1}, Hold{false}, Arm{9656250 * time.Microsecond})},
+			a(Send{1}, Retire{retireNone}, Arm{9656250 * time.Microsecond})},
 		{"a successor of the lowest priority might yield to a last word", nil, succeededBy(lower, time.Second, 1), Expired{}, with(obeying(lower, time.Second, 1), aside),
 			a(Hold{false}, Arm{3218750 * time.Microsecond})},
 		{"quiet yield has no last word", quietYield, succeededBy(lower, time.Second, 100), Expired{}, with(obeying(lower, time.Second, 100), aside),
@@ -105,8 +108,8 @@ func TestHandover(t *testing.T) {
 		{"the old master goes on, it has not heard us", nil, arrivingAfter(lower, 100), advert(lower, 100, time.Second), arrivingAfter(lower, 100), nil},
 		{"a better master comes", nil, arrivingAfter(lower, 100), advert(lower, 201, time.Second), obeying(lower, time.Second, 201), a(Send{1}, Hold{false}, Arm{3218750 * time.Microsecond})},
 		{"a fault on the way, and the old master would yield to a last word", nil, arrivingAfter(lower, 1), SetFault{true}, faulted, a(Disarm{}, Hold{false})},
-		{"the old master leaves", nil, arrivingAfter(lower, 100), advert(lower, 0, time.Second), masterState(), inOffice},
-		{"the grace is over: now we speak", nil, arrivingAfter(lower, 100), Expired{}, masterState(), inOffice},
+		{"the old master leaves", nil, arrivingAfter(lower, 100), advert(lower, 0, time.Second), masterState(), arrived},
+		{"the grace is over: now we speak", nil, arrivingAfter(lower, 100), Expired{}, masterState(), arrived},
 		{"a failover on the way: the old master shall announce again", nil, arrivingAfter(lower, 100), HandOver{}, with(obeying(lower, time.Second, 100), aside), a(Send{1}, Hold{false}, Arm{3218750 * time.Microsecond})},
 		{"a stop on the way", nil, arrivingAfter(lower, 100), HandOver{Quit: true}, stopped, a(Disarm{}, Send{1}, Hold{false})},
 		{"a fault on the way", nil, arrivingAfter(lower, 100), SetFault{true}, faulted, a(Disarm{}, Send{1}, Hold{false})},
@@ -193,6 +196,55 @@ func TestAddressesAreSomewhereThroughoutAHandover(t *testing.T) {
 				<-done
 			})
 		})
+	}
+}
+
+// The old master does not know of the new one before its advert, and may announce the addresses until then: late repetitions, or a second time
+// because of its own predecessor's last word. Clients that come back for that are not lost, whenever it happens.
+func TestOldMasterAnnouncesInTheMidstOfATakeover(t *testing.T) {
+	const grace, moment = 201 * time.Millisecond, 10 * time.Microsecond
+	times := []time.Duration{0, grace / 2}
+	for at := grace - 6*moment; at <= grace+6*moment; at += moment { // on both sides of the advert and of its arrival
+		times = append(times, at)
+	}
+	for _, at := range times {
+		t.Run(at.String(), func(t *testing.T) {
+			onLAN(t, func(t *testing.T, l *lan) {
+				a, b := l.begin(groupConfig("a", 200, nil)), l.begin(groupConfig("b", 100, nil))
+				l.elapse(time.Second)
+				_, _ = ordered(t, a, false)
+				done := make(chan error, 1)
+				go func() { _, err := ordered(t, a, true); done <- err }()
+				time.AfterFunc(at, b.group.router.follow.announce)
+				l.elapse(grace - 6*moment)
+				for range 1000 {
+					l.wantServed(t)
+					l.elapse(moment)
+				}
+				l.elapse(time.Second)
+				l.wantServed(t)
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+				wantRole(t, a, Master)
+				if l.mu.Lock(); b.held {
+					t.Error("the old master still holds the address")
+				}
+				l.mu.Unlock()
+			})
+		})
+	}
+}
+
+// wantServed demands that each client sends to a machine that has the addresses.
+func (l *lan) wantServed(t *testing.T) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, client := range l.machines {
+		if believed := client.arp; believed == nil || !believed.held {
+			t.Fatalf("%s: the client beside %s sends to a machine without the address\n%s", time.Since(l.start), client.addr, strings.Join(l.trace, "\n"))
+		}
 	}
 }
 

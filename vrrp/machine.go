@@ -256,12 +256,9 @@ func masterReceives(c *Config, st State, ev Received) (State, []Action) {
 
 // yield is T14: the sender is the better master. The last advert is ours to add, see Config.QuietYield.
 func yield(c *Config, st State, ev Received) (State, []Action) {
-	var last []Action
-	if !c.QuietYield {
-		last = []Action{Send{st.Priority}}
-	}
+	do := retire(c, st.Priority)
 	st, arm := obey(c, st, ev)
-	return st, append(append(last, Hold{On: false}), arm...)
+	return st, append(do, arm...)
 }
 
 // listenerReceives is a master that overslept and now learns of another one: it took over in good faith and is healthy, so it
@@ -274,12 +271,12 @@ func listenerReceives(c *Config, st State, ev Received) (State, []Action) {
 	if p.Priority == PriorityResign || (p.Priority == priorityLowest && st.Priority > priorityLowest) {
 		return st, nil
 	}
-	var last []Action
-	if !c.QuietYield && p.Priority > priorityLowest {
-		last = []Action{Send{priorityLowest}}
+	do := []Action{Hold{On: false}}
+	if p.Priority > priorityLowest {
+		do = retire(c, priorityLowest)
 	}
 	st, arm := obey(c, st, ev)
-	return st, append(append(last, Hold{On: false}), arm...)
+	return st, append(do, arm...)
 }
 
 // stepFaulted waits for the fault to end; stepFault does that.

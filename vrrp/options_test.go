@@ -54,7 +54,7 @@ func TestStepWithOptions(t *testing.T) {
 		{"it is counted anew by an owner that overslept and heard nobody", owner, with(rival(3), listening), Expired{},
 			ownerState, a(Send{255}, Hold{true}, AnnounceAddresses{}, Arm{time.Second})},
 		{"and does not", owner, rival(3), advert(lower, 255, time.Second), with(obeying(lower, time.Second, 255), func(st *State) { st.Priority = 255 }),
-			a(Send{255}, Hold{false}, Arm{3003906250})},
+			a(Send{255}, Retire{retireNone}, Arm{3003906250})},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, do := Step(machineConfig(tt.c), tt.before, tt.ev)

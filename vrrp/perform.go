@@ -37,6 +37,9 @@ func (r *router) step(ev Event, due time.Time) {
 		r.replyAt, r.announceAt = time.Time{}, time.Time{}
 		r.forgetRivals()
 	}
+	if after.advertises() && !before.advertises() {
+		r.provokedAt = time.Time{}
+	}
 	if after.Role != before.Role {
 		r.report(before, ev)
 	}
@@ -62,6 +65,8 @@ func (r *router) perform(a Action, o occasion) {
 		r.deadline, r.alertAt = time.Time{}, time.Time{}
 	case Hold:
 		r.hold(a.On)
+	case Retire:
+		r.holdNumber, r.held = r.follow.retire(r.config, a.After), false
 	case AnnounceAddresses:
 		if o.heard {
 			r.group.announceProvoked(now, false)
@@ -75,9 +80,9 @@ func (r *router) perform(a Action, o occasion) {
 
 // announceProvoked announces because of an advert that was heard, also by another member of the group: whoever sent it may have made
 // itself master on all their segments. It does so as soon as announcePause allows. That we announced on becoming
-// master a moment ago does not count: the rival may have done so after us. Healed says that the rival is gone, which makes it a full announcement.
+// master a moment ago does not count: the rival may have done so after us. Nor does what we announced in an earlier time of office. Healed says that the rival is gone, which makes it a full announcement.
 func (r *router) announceProvoked(now time.Time, healed bool) {
-	if r.state.Role != Master || r.state.Listening {
+	if !r.state.drawsClients() {
 		return
 	}
 	r.healed = r.healed || healed

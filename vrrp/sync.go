@@ -131,9 +131,12 @@ func stepFollow(c *Config, st State, ev Follow) (State, []Action) {
 	case ev.Role == Master && st.Role == Backup:
 		return becomeMaster(c, st)
 	case ev.Role == Backup && st.Role == Master:
-		do := []Action{Send{PriorityResign}, Hold{On: false}}
-		if st.Handover != Staying {
+		do := retire(c, PriorityResign)
+		switch {
+		case st.Handover != Staying:
 			do = turnBack(st)
+		case c.QuietYield:
+			do = []Action{Send{PriorityResign}, Hold{On: false}}
 		}
 		st = letGo(st, Backup)
 		st.Master, st.MasterPriority, st.MasterInterval = netip.Addr{}, 0, c.AdvertInterval

@@ -105,8 +105,8 @@ func TestFollowStep(t *testing.T) {
 		do     []Action
 	}{
 		{"to master", ready, Follow{Role: Master}, master, []Action{Send{200}, Hold{true}, AnnounceAddresses{}, Arm{time.Second}}},
-		{"to backup", master, Follow{Role: Backup, Wait: time.Minute}, free, []Action{Send{0}, Hold{false}, Arm{down + time.Minute}}},
-		{"to backup in a failover", master, Follow{Role: Backup, Aside: true}, freeAside, []Action{Send{0}, Hold{false}, Arm{down}}},
+		{"to backup", master, Follow{Role: Backup, Wait: time.Minute}, free, []Action{Send{0}, Retire{retireNone}, Arm{down + time.Minute}}},
+		{"to backup in a failover", master, Follow{Role: Backup, Aside: true}, freeAside, []Action{Send{0}, Retire{retireNone}, Arm{down}}},
 		{"master stays", master, Follow{Role: Master}, master, nil},
 		{"backup stays", ready, Follow{Role: Backup}, ready, nil},
 		{"held back", backup, HeldBack{}, ready, []Action{Arm{time.Second + Skew(c, backup)}}},

@@ -113,6 +113,8 @@ func follow(c *Config, n node, ev Event) edge {
 			e.after.armed = false
 		case Hold:
 			e.after.held = a.On
+		case Retire:
+			e.after.held = false
 		}
 	}
 	return e

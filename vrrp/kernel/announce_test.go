@@ -197,6 +197,22 @@ func TestAnnouncingAgainDoesNotMultiply(t *testing.T) {
 	})
 }
 
+// A master whose predecessor has announced the addresses a moment ago must not wait for the turn of its next round.
+func TestAnnouncingAgainIsHeardSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w wire
+		a := runAnnouncer(t, &w)
+		a.start("web", addresses(1), vrrp.Announce{Repeat: 1})
+		time.Sleep(time.Millisecond)
+		a.start("web", addresses(1), vrrp.Announce{Repeat: 1})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if diff := cmp.Diff([]time.Duration{0, againGap}, w.times); diff != "" {
+			t.Errorf("times (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestAnotherHardwareAddressIsAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w wire

@@ -98,7 +98,7 @@ func TestShortAnnouncementDoesNotCutALongOne(t *testing.T) {
 		a.start("web", addresses(1), vrrp.Announce{Repeat: 1})
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
-		want := []time.Duration{0, 100 * ms, 200 * ms, 300 * ms, 400 * ms, 5000 * ms, 5100 * ms, 5200 * ms, 5300 * ms, 5400 * ms}
+		want := []time.Duration{0, 100 * ms, 150 * ms, 250 * ms, 350 * ms, 5000 * ms, 5100 * ms, 5200 * ms, 5300 * ms, 5400 * ms}
 		if diff := cmp.Diff(want, w.times); diff != "" {
 			t.Errorf("times (-want +got):\n%s", diff)
 		}

@@ -9,9 +9,13 @@ import (
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
-// roundGap is the time between two packets for the same address: apart, they do not get lost together. It also bounds what a router
-// that announces again and again puts on the wire.
-const roundGap = 100 * time.Millisecond
+const (
+	// roundGap is the time between two packets for the same address: apart, they do not get lost together.
+	roundGap = 100 * time.Millisecond
+	// againGap is the same when a router is told to announce again: another master may have announced the addresses since, and clients
+	// find nobody until it is put right. It bounds what a router that announces again and again puts on the wire.
+	againGap = 10 * time.Millisecond
+)
 
 // A burst is what one virtual router has to announce on one interface. A round is one packet for every address.
 type burst struct {
@@ -47,7 +51,7 @@ func (s *schedule) start(router string, addrs []netip.Addr, plan vrrp.Announce, 
 	}
 	if old := s.bursts[router]; old != nil && slices.Equal(old.addrs, addrs) {
 		b.next, b.began = old.next, old.began
-		b.due = later(now, old.began.Add(roundGap))
+		b.due = later(now, old.began.Add(againGap))
 		if old.next > 0 { // finish that round, and then all that was asked for
 			b.left, b.due = plan.Repeat+1, now
 		}
