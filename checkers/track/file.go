@@ -9,10 +9,8 @@ import (
 	"log/slog"
 	"math"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -49,32 +47,17 @@ func (f File) Source() string { return "file/" + f.Name }
 type Files struct {
 	report Report
 	log    *slog.Logger
-	wake   chan struct{} // one slot
-
-	mu sync.Mutex
-	// guarded by mu:
-	wanted []File
+	order  *order[File]
 }
 
 // NewFiles returns a Files without any; nothing happens before Run.
 func NewFiles(report Report, log *slog.Logger) *Files {
-	return &Files{report: report, log: log, wake: make(chan struct{}, 1)}
+	return &Files{report: report, log: log, order: newOrder[File]()}
 }
 
 // Configure makes files, which have different names, those that are read. Of one that is new or has another path the content is reported
 // at once, or as soon as Run begins; of one that stays only what changes.
-func (f *Files) Configure(files []File) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.wanted = slices.Clone(files)
-	poke(f.wake)
-}
-
-func (f *Files) configured() []File {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.wanted
-}
+func (f *Files) Configure(files []File) { f.order.give(files) }
 
 // A reading is what Run remembers of one file.
 type reading struct {
@@ -93,8 +76,8 @@ func (f *Files) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-f.wake:
-			w.adopt(f.configured())
+		case <-f.order.news:
+			w.adopt(f.order.current())
 		case notices := <-w.notices():
 			w.heed(notices)
 		case <-timer.C:

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
-	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,40 +24,19 @@ type Processes struct {
 	log    *slog.Logger
 	proc   procfs
 	open   func() (*connector, error)
-	wake   chan struct{} // one slot
+	order  *order[Process]
 
-	mu sync.Mutex
-	// guarded by mu:
-	wanted   []Process
-	recounts uint64
+	recounts atomic.Uint64 // how often all processes were read because the kernel dropped events
 }
 
 // NewProcesses returns a Processes without any; nothing happens before Run, and nothing costs anything before one is configured.
 func NewProcesses(report Report, log *slog.Logger) *Processes {
-	return &Processes{report: report, log: log, proc: "/proc", open: openConnector, wake: make(chan struct{}, 1)}
+	return &Processes{report: report, log: log, proc: "/proc", open: openConnector, order: newOrder[Process]()}
 }
 
 // Configure makes ps, which have different names, those that are counted. Of one that is new or has changed the fact is reported at once, or as
 // soon as Run begins; of one that stays only what changes.
-func (p *Processes) Configure(ps []Process) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.wanted = slices.Clone(ps)
-	poke(p.wake)
-}
-
-func (p *Processes) configured() []Process {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.wanted
-}
-
-// Recounts returns how often all processes were read because the kernel dropped events.
-func (p *Processes) Recounts() uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.recounts
-}
+func (p *Processes) Configure(ps []Process) { p.order.give(ps) }
 
 // Run reports until ctx ends; then it returns nil. It is called once. Where the kernel does not tell of processes, as
 // outside the initial network namespace if that cannot be entered, it says so in the log and reads /proc every second.
@@ -71,8 +49,8 @@ func (p *Processes) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-p.wake:
-			w.adopt(p.configured())
+		case <-p.order.news:
+			w.adopt(p.order.current())
 		case b, ok := <-w.batches():
 			w.heed(b, ok)
 		case <-timer.C:
@@ -138,9 +116,7 @@ func (w *processWatch) heed(b procBatch, ok bool) {
 		w.happened(ev)
 	}
 	if b.lost {
-		w.processes.mu.Lock()
-		w.processes.recounts++
-		w.processes.mu.Unlock()
+		w.processes.recounts.Add(1)
 		w.countAt = time.Now()
 	}
 	if !ok || b.err != nil {

@@ -97,7 +97,7 @@ func TestBurstOfProcessesLosesNothing(t *testing.T) {
 	r.wait(t, "process/sh", "the one that stays", up)
 	kill()
 	r.wait(t, "process/sh", "none again", down)
-	t.Logf("%d recounts", p.Recounts())
+	t.Logf("%d recounts", p.recounts.Load())
 }
 
 // TestLostEventsAreMadeGood: with room for one event most are lost, and the count is right all the same.
@@ -117,13 +117,13 @@ func TestLostEventsAreMadeGood(t *testing.T) {
 	run(t, p.Run)
 	r.wait(t, "process/sh", "none", down)
 	deadline := time.Now().Add(20 * time.Second)
-	for p.Recounts() == 0 && time.Now().Before(deadline) {
+	for p.recounts.Load() == 0 && time.Now().Before(deadline) {
 		burst := exec.Command(path, "-c", `i=0; while [ $i -lt 300 ]; do (exit 0) & i=$((i+1)); done; wait`)
 		if out, err := burst.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	if p.Recounts() == 0 {
+	if p.recounts.Load() == 0 {
 		t.Fatal("nothing was lost: the test shows nothing")
 	}
 	r.wait(t, "process/sh", "none after the bursts", down)

@@ -29,7 +29,7 @@ const (
 type announcer struct {
 	name string               // of the interface
 	link atomic.Pointer[link] // what the watcher knows of the interface; nil while it does not exist
-	wake chan struct{}        // one slot: the schedule changed
+	wake bell                 // the schedule changed
 
 	sent, failed atomic.Uint64
 
@@ -39,7 +39,7 @@ type announcer struct {
 }
 
 func newAnnouncer(name string) *announcer {
-	return &announcer{name: name, wake: make(chan struct{}, 1), schedule: newSchedule()}
+	return &announcer{name: name, wake: newBell(), schedule: newSchedule()}
 }
 
 // start announces addrs for router as plan says.
@@ -47,7 +47,7 @@ func (a *announcer) start(router string, addrs []netip.Addr, plan vrrp.Announce)
 	a.mu.Lock()
 	a.schedule.start(router, addrs, plan, time.Now())
 	a.mu.Unlock()
-	a.poke()
+	a.wake.ring()
 }
 
 // stop forgets what router wanted announced.
@@ -65,7 +65,7 @@ func (a *announcer) again() {
 		a.schedule.start(router, b.addrs, b.plan, now)
 	}
 	a.mu.Unlock()
-	a.poke()
+	a.wake.ring()
 }
 
 // relink notes what the interface is now. It announces again when the interface has become another, and when its cable is back, perhaps
@@ -81,24 +81,13 @@ func (a *announcer) relink(l link, exists bool) {
 	}
 }
 
-func (a *announcer) poke() {
-	select {
-	case a.wake <- struct{}{}:
-	default:
-	}
-}
-
 // run sends what is due until ctx ends.
 func (a *announcer) run(ctx context.Context, log *slog.Logger) {
-	fd, err := openPacket()
-	if err != nil {
+	fd, err := awaitPacket(ctx, func(err error) {
 		log.Error("no packet socket, addresses are not announced until there is one", "interface", a.name, "error", err)
-	}
-	for err != nil {
-		if rest(ctx, compareRetry); ctx.Err() != nil {
-			return
-		}
-		fd, err = openPacket()
+	})
+	if err != nil {
+		return
 	}
 	defer unix.Close(fd)
 	w := &frameWriter{fd: fd}
@@ -109,6 +98,22 @@ func (a *announcer) run(ctx context.Context, log *slog.Logger) {
 func openPacket() (int, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	return fd, os.NewSyscallError("socket", err)
+}
+
+// awaitPacket returns a socket as openPacket does, and tries until it has one. Complain is told why, once, if the first attempt fails. The error
+// is that of ctx when that ends before.
+func awaitPacket(ctx context.Context, complain func(error)) (int, error) {
+	fd, err := openPacket()
+	if err != nil {
+		complain(err)
+	}
+	for err != nil {
+		if rest(ctx, compareRetry); ctx.Err() != nil {
+			return -1, ctx.Err()
+		}
+		fd, err = openPacket()
+	}
+	return fd, nil
 }
 
 // A transmit sends announcements of addrs on l and returns how many went out.

@@ -250,10 +250,10 @@ func (h *Host) reconcile() {
 		h.tellLegs(r)
 	}
 	if h.unbound {
-		h.poke() // it is tried again soon
+		h.repair.ring() // it is tried again soon
 	}
 	if !h.settleAt.IsZero() {
-		h.pokeSettle()
+		h.settling.ring()
 	}
 	for _, p := range h.ports {
 		if err := p.admit(h.sources(p)); err != nil {

@@ -81,11 +81,3 @@ func (h *Host) settle(ctx context.Context) {
 		}
 	}
 }
-
-// pokeSettle makes settle look at settleAt. It never blocks.
-func (h *Host) pokeSettle() {
-	select {
-	case h.settling <- struct{}{}:
-	default:
-	}
-}

@@ -60,10 +60,10 @@ type Host struct {
 	log    *slog.Logger
 	facts  *facts
 	ledger *ledger
-	repair chan struct{} // one slot: addresses are to be compared
-	routes *routes       // that routers track
+	repair bell    // addresses are to be compared
+	routes *routes // that routers track
 
-	settling chan struct{} // one slot: settleAt is new
+	settling bell // settleAt is new
 
 	macvlans *macvlans
 	fence    *fence
@@ -115,9 +115,9 @@ func NewHost(log *slog.Logger) *Host {
 		promotions:  p,
 		macvlans:    newMacvlans(f, log),
 		fence:       &fence{log: log},
-		repair:      make(chan struct{}, 1),
+		repair:      newBell(),
 		routes:      newRoutes(log),
-		settling:    make(chan struct{}, 1),
+		settling:    newBell(),
 		delays:      newDelays(nil, nil),
 		eventBuffer: eventBuffer,
 		rereadEvery: rereadEvery,
@@ -125,13 +125,6 @@ func NewHost(log *slog.Logger) *Host {
 		routers:     map[string]*router{},
 		announcers:  map[string]*announcer{},
 		staticTold:  map[string]string{},
-	}
-}
-
-func (h *Host) poke() {
-	select {
-	case h.repair <- struct{}{}:
-	default:
 	}
 }
 

@@ -62,6 +62,6 @@ func (h *Host) watchObjects(ctx context.Context, s *eventSocket) {
 			return
 		}
 		h.ledger.objectsDirty.Store(true)
-		h.poke()
+		h.repair.ring()
 	}
 }

@@ -24,7 +24,7 @@ import (
 type advertiser struct {
 	name string               // of the interface
 	link atomic.Pointer[link] // nil while it does not exist
-	wake chan struct{}        // one slot: a schedule changed, or the interface
+	wake bell                 // a schedule changed, or the interface
 
 	sent, failed, solicited atomic.Uint64
 
@@ -41,7 +41,7 @@ type advertised struct {
 }
 
 func newAdvertiser(name string) *advertiser {
-	return &advertiser{name: name, wake: make(chan struct{}, 1), routers: map[string]*advertised{}}
+	return &advertiser{name: name, wake: newBell(), routers: map[string]*advertised{}}
 }
 
 // start advertises the router of c from its virtual address src, and reports whether that is new. What it does already goes on undisturbed.
@@ -57,7 +57,7 @@ func (a *advertiser) start(c *vrrp.Config, src netip.Addr) bool {
 		a.routers[c.Name] = r
 	}
 	r.begin(c.RA, time.Now())
-	a.poke()
+	a.wake.ring()
 	return true
 }
 
@@ -73,14 +73,14 @@ func (a *advertiser) stop(router string, last bool) {
 	if last && !r.last.IsZero() {
 		a.send(r, 0)
 	}
-	a.poke()
+	a.wake.ring()
 }
 
 // relink notes what the interface is now. On another one, or behind a cable that is back, hosts have to be told anew.
 func (a *advertiser) relink(l link, exists bool) {
 	if !exists {
 		if a.link.Swap(nil) != nil {
-			a.poke()
+			a.wake.ring()
 		}
 		return
 	}
@@ -93,14 +93,7 @@ func (a *advertiser) relink(l link, exists bool) {
 	for _, r := range a.routers {
 		r.begin(r.ra, time.Now())
 	}
-	a.poke()
-}
-
-func (a *advertiser) poke() {
-	select {
-	case a.wake <- struct{}{}:
-	default:
-	}
+	a.wake.ring()
 }
 
 // solicit answers a host that asks for routers.
@@ -112,7 +105,7 @@ func (a *advertiser) solicit() {
 	for _, r := range a.routers {
 		r.solicited(now, rand.Float64())
 	}
-	a.poke()
+	a.wake.ring()
 }
 
 // send sends one advertisement. The caller holds mu.
@@ -134,15 +127,11 @@ func (a *advertiser) send(r *advertised, lifetime time.Duration) {
 
 // run sends what is due, and listens to hosts while there is something to tell, until ctx ends.
 func (a *advertiser) run(ctx context.Context, log *slog.Logger) {
-	fd, err := openPacket()
-	if err != nil {
+	fd, err := awaitPacket(ctx, func(err error) {
 		log.Error("no packet socket, hosts are sent no router advertisements until there is one", "interface", a.name, "error", err)
-	}
-	for err != nil {
-		if rest(ctx, compareRetry); ctx.Err() != nil {
-			return
-		}
-		fd, err = openPacket()
+	})
+	if err != nil {
+		return
 	}
 	defer unix.Close(fd)
 	a.attach(&frameWriter{fd: fd})

@@ -29,8 +29,8 @@ const (
 // kernel takes routes along with those and says nothing of it.
 type routes struct {
 	log    *slog.Logger
-	wake   chan struct{} // one slot
-	buffer int           // bytes the kernel may queue
+	wake   bell
+	buffer int // bytes the kernel may queue
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -40,14 +40,7 @@ type routes struct {
 }
 
 func newRoutes(log *slog.Logger) *routes {
-	return &routes{log: log, wake: make(chan struct{}, 1), buffer: 1 << 20, found: map[string]vrrp.Verdict{}}
-}
-
-func (r *routes) poke() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	return &routes{log: log, wake: newBell(), buffer: 1 << 20, found: map[string]vrrp.Verdict{}}
 }
 
 // want makes rs the tracked ones. What is known of one that stays is kept.
@@ -64,7 +57,7 @@ func (r *routes) want(rs []vrrp.Route) {
 		}
 	}
 	r.wanted, r.found = slices.Clone(rs), found
-	r.poke()
+	r.wake.ring()
 }
 
 func (r *routes) wants() []vrrp.Route {
@@ -154,7 +147,7 @@ func (w *routeWatch) listenFor(wanted []vrrp.Route) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	events, err := openRouteEvents(wanted, w.routes.buffer, w.routes.poke)
+	events, err := openRouteEvents(wanted, w.routes.buffer, w.routes.wake.ring)
 	w.events = events
 	return err
 }

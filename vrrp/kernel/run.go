@@ -77,7 +77,7 @@ func (h *Host) start(ctx context.Context) error {
 	h.workers.Go(func() { h.settle(ctx) })
 	h.workers.Go(func() { h.watchRoutes(ctx) })
 	h.reconcile()
-	h.poke()
+	h.repair.ring()
 	return nil
 }
 

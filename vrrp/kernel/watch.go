@@ -129,9 +129,9 @@ func (h *Host) learn(events []event, lost bool) {
 	h.forsake(events)
 	h.reconcile()
 	h.ledger.objectsDirty.Store(true) // a route goes without a notice when its device or source address does
-	h.poke()
+	h.repair.ring()
 	if lost || slices.ContainsFunc(events, takesRoutes) {
-		h.routes.poke()
+		h.routes.wake.ring()
 	}
 }
 

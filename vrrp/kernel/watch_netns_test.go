@@ -327,7 +327,7 @@ func TestFactsAreReadAgainThoughNoticesKeepComing(t *testing.T) {
 	h.reconcile()
 	h.admin.Unlock()
 	eventually(t, "the right facts", func() bool { // asks every 2 ms
-		h.poke()
+		h.repair.ring()
 		return r.fault("link") == "" && r.primary() == sourceAddr
 	})
 }
