@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/govrrpd/govrrpd/test/alone"
 )
 
 // patience is how long past its deadline a probe may take to end on a busy machine.
@@ -44,16 +46,7 @@ func wantError(t *testing.T, err error, want string) {
 // eventually waits until ok, and fails the test if that takes longer than patience.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	end := time.After(5 * patience)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("%s: not so after %s", what, 5*patience)
-		}
-	}
+	alone.Await(t, 5*patience, what, ok)
 }
 
 // serve accepts connections on loopback until the test ends and gives each to handle, which owns it.

@@ -8,54 +8,24 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/test/alone"
 )
 
-// insideEnv says that the process is in a network namespace of its own.
-const insideEnv = "GOVRRPD_TEST_INSIDE"
-
-// TestMain runs the tests in a child in an empty network namespace, which goes when the child does.
-func TestMain(m *testing.M) {
-	if os.Getenv(insideEnv) != "" {
-		os.Exit(m.Run())
-	}
-	child := exec.Command("/proc/self/exe", os.Args[1:]...)
-	child.Env = append(os.Environ(), insideEnv+"=1")
-	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
-	child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
-	runtime.LockOSThread() // Pdeathsig is about the thread
-	err := child.Run()
-	if child.ProcessState == nil {
-		fmt.Fprintln(os.Stderr, "tests with the tag netns need root:", err)
-		os.Exit(1)
-	}
-	os.Exit(child.ProcessState.ExitCode())
-}
+func TestMain(m *testing.M) { alone.Main(m) }
 
 // patience bounds every wait.
 const patience = 20 * time.Second
 
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.After(patience)
-	for !cond() {
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
+	alone.Await(t, patience, what, cond)
 }
 
 // loopback brings lo up, with addresses.

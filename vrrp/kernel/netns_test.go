@@ -8,12 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,29 +18,11 @@ import (
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
+	"github.com/govrrpd/govrrpd/test/alone"
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
-// insideEnv says that the process is in a network namespace of its own.
-const insideEnv = "GOVRRPD_TEST_INSIDE"
-
-// TestMain runs the tests in a child in an empty network namespace, which goes when the child does.
-func TestMain(m *testing.M) {
-	if os.Getenv(insideEnv) != "" {
-		os.Exit(m.Run())
-	}
-	child := exec.Command("/proc/self/exe", os.Args[1:]...)
-	child.Env = append(os.Environ(), insideEnv+"=1")
-	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
-	child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
-	runtime.LockOSThread() // Pdeathsig is about the thread
-	err := child.Run()
-	if child.ProcessState == nil {
-		fmt.Fprintln(os.Stderr, "tests with the tag netns need root:", err)
-		os.Exit(1)
-	}
-	os.Exit(child.ProcessState.ExitCode())
-}
+func TestMain(m *testing.M) { alone.Main(m) }
 
 // patience bounds every wait of these tests; what they wait for takes milliseconds.
 const patience = 10 * time.Second
@@ -51,16 +30,7 @@ const patience = 10 * time.Second
 // eventually waits until cond holds.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.After(patience)
-	for !cond() {
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
+	alone.Await(t, patience, what, cond)
 }
 
 // A lan is a cable between the namespace of the tests and a peer's.
