@@ -120,12 +120,8 @@ func TestRunEndsItsProbesAndReportsNoMore(t *testing.T) {
 func TestNothingWaitsToBeReportedAfterRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
-		slowly := func(name string, v Verdict) {
-			j.report(name, v)
-			time.Sleep(5 * time.Second)
-		}
 		srv := new(server)
-		s := newSet(slowly, slog.New(slog.DiscardHandler), 16, func() float64 { return 0 })
+		s := newSet(j.reportSlowly, slog.New(slog.DiscardHandler), 16, func() float64 { return 0 })
 		s.Configure([]Config{everySecond("a", srv)})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)

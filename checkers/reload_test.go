@@ -110,12 +110,8 @@ func TestARemovedCheckStopsAtOnce(t *testing.T) {
 func TestNothingIsReportedOfANameThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
-		slowly := func(name string, v Verdict) {
-			j.report(name, v)
-			time.Sleep(5 * time.Second)
-		}
 		srv := new(server)
-		s := runSet(t, slowly, 16)
+		s := runSet(t, j.reportSlowly, 16)
 		s.Configure([]Config{everySecond("a", srv)})
 		after(1100 * time.Millisecond)
 		srv.set(refuse)

@@ -22,7 +22,14 @@ var (
 // TestSimulation lets 2 to 5 routers of random configurations and options live through random disturbances, and looks whether they come to rest as
 // they should. A seed that fails is printed with its trace; -seed runs it alone.
 func TestSimulation(t *testing.T) {
-	first, last := uint64(1), *seedsFlag
+	eachSeed(t, *seedsFlag, func(t *testing.T, seed uint64) {
+		synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
+	})
+}
+
+// eachSeed runs play with the seeds from 1 to last, a tenth of them with -short, or with that of -seed.
+func eachSeed(t *testing.T, last uint64, play func(t *testing.T, seed uint64)) {
+	first := uint64(1)
 	if testing.Short() {
 		last /= 10
 	}
@@ -32,7 +39,7 @@ func TestSimulation(t *testing.T) {
 	for seed := first; seed <= last; seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
+			play(t, seed)
 		})
 	}
 }

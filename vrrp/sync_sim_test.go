@@ -13,19 +13,9 @@ import (
 // only, links, crashes, stalls, reloads, weights. It runs half as many
 // seeds as TestSimulation; -seed runs one alone.
 func TestSimulationOfSyncGroups(t *testing.T) {
-	first, last := uint64(1), *seedsFlag/2
-	if testing.Short() {
-		last /= 10
-	}
-	if *seedFlag != 0 {
-		first, last = *seedFlag, *seedFlag
-	}
-	for seed := first; seed <= last; seed++ {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			t.Parallel()
-			onSite(t, func(t *testing.T, s *site) { simulateSite(t, s, seed) })
-		})
-	}
+	eachSeed(t, *seedsFlag/2, func(t *testing.T, seed uint64) {
+		onSite(t, func(t *testing.T, s *site) { simulateSite(t, s, seed) })
+	})
 }
 
 // A siteWorld is one run.

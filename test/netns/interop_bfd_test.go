@@ -67,6 +67,20 @@ func newBFDPair(t *testing.T, kind string) *bfdPair {
 	return p
 }
 
+// eachBFDPair runs test with each other implementation and a session that is up.
+func eachBFDPair(t *testing.T, test func(t *testing.T, p *bfdPair)) {
+	for _, kind := range []string{"frr", keepalived} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			p := newBFDPair(t, kind)
+			p.startOurs()
+			p.neighbor.start()
+			p.awaitUp()
+			test(t, p)
+		})
+	}
+}
+
 func newBFDNeighbor(kind string, n *netns.Node, peer, own string, multihop bool) bfdNeighbor {
 	switch kind {
 	case govrrpd:
@@ -251,54 +265,40 @@ func (p *bfdPair) measureBreak(t *testing.T) {
 }
 
 func TestBFDStopsAndRestartsOfTheNeighbour(t *testing.T) {
-	for _, kind := range []string{"frr", keepalived} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			p := newBFDPair(t, kind)
-			p.startOurs()
-			p.neighbor.start()
-			p.awaitUp()
-			p.neighbor.stop()
-			p.WaitFor(bfdPatience, "our side to be down", func() bool { return p.gov.BFD("peer").State == "down" })
-			t.Logf("after its stop: %s", p.gov.BFD("peer").Reason)
-			p.neighbor.start()
-			p.awaitUp()
-			if err := p.gov.Stop(); err != nil {
-				t.Errorf("our end: %v", err)
-			}
-			p.WaitFor(bfdPatience, "their side to be down", func() bool { return p.neighbor.state() == "down" })
-			p.gov.Restart()
-			p.awaitUp()
-		})
-	}
+	eachBFDPair(t, func(t *testing.T, p *bfdPair) {
+		p.neighbor.stop()
+		p.WaitFor(bfdPatience, "our side to be down", func() bool { return p.gov.BFD("peer").State == "down" })
+		t.Logf("after its stop: %s", p.gov.BFD("peer").Reason)
+		p.neighbor.start()
+		p.awaitUp()
+		if err := p.gov.Stop(); err != nil {
+			t.Errorf("our end: %v", err)
+		}
+		p.WaitFor(bfdPatience, "their side to be down", func() bool { return p.neighbor.state() == "down" })
+		p.gov.Restart()
+		p.awaitUp()
+	})
 }
 
 func TestBFDAdminDownOfEitherSide(t *testing.T) {
-	for _, kind := range []string{"frr", keepalived} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			p := newBFDPair(t, kind)
-			p.startOurs()
-			p.neighbor.start()
-			p.awaitUp()
-			p.reload(t, `admin_down = true`)
+	eachBFDPair(t, func(t *testing.T, p *bfdPair) {
+		p.reload(t, `admin_down = true`)
+		p.awaitDown()
+		if s := p.gov.BFD("peer"); s.State != "admin-down" {
+			t.Errorf("our side: %+v", s)
+		}
+		p.reload(t, "")
+		p.awaitUp()
+		if frr, ok := p.neighbor.(*frrBFD); ok {
+			frr.bfdd.Set("shutdown")
 			p.awaitDown()
-			if s := p.gov.BFD("peer"); s.State != "admin-down" {
+			if s := p.gov.BFD("peer"); s.Reason != "neighbour is administratively down" {
 				t.Errorf("our side: %+v", s)
 			}
-			p.reload(t, "")
+			frr.bfdd.Set("no shutdown")
 			p.awaitUp()
-			if frr, ok := p.neighbor.(*frrBFD); ok {
-				frr.bfdd.Set("shutdown")
-				p.awaitDown()
-				if s := p.gov.BFD("peer"); s.Reason != "neighbour is administratively down" {
-					t.Errorf("our side: %+v", s)
-				}
-				frr.bfdd.Set("no shutdown")
-				p.awaitUp()
-			}
-		})
-	}
+		}
+	})
 }
 
 // reload gives our side another configuration of the same session.
@@ -311,38 +311,31 @@ func (p *bfdPair) reload(t *testing.T, more string) {
 
 // Intervals change by a Poll Sequence while the session is up, from our side and from the other's.
 func TestBFDAgreesOnNewIntervalsWhileUp(t *testing.T) {
-	for _, kind := range []string{"frr", keepalived} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			p := newBFDPair(t, kind)
-			p.startOurs()
-			p.neighbor.start()
-			p.awaitUp()
-			flaps := p.gov.BFD("peer").Flaps
-			slow := strings.Replace(strings.Replace(bfdHCL(bfdTheirs, `interface = "eth0"`), `min_tx     = "50ms"`, `min_tx     = "200ms"`, 1), `min_rx     = "50ms"`, `min_rx     = "300ms"`, 1)
-			if out, err := p.gov.Reload(slow); err != nil {
-				t.Fatalf("reload: %v\n%s", err, out)
+	eachBFDPair(t, func(t *testing.T, p *bfdPair) {
+		flaps := p.gov.BFD("peer").Flaps
+		slow := strings.Replace(strings.Replace(bfdHCL(bfdTheirs, `interface = "eth0"`), `min_tx     = "50ms"`, `min_tx     = "200ms"`, 1), `min_rx     = "50ms"`, `min_rx     = "300ms"`, 1)
+		if out, err := p.gov.Reload(slow); err != nil {
+			t.Fatalf("reload: %v\n%s", err, out)
+		}
+		p.WaitNone(bfdPatience, "our new intervals in force", func() string {
+			if s := p.gov.BFD("peer"); s.TxInterval != "200ms" || s.Polling || s.State != "up" || s.RxInterval != "300ms" {
+				return fmt.Sprintf("%+v", s)
 			}
-			p.WaitNone(bfdPatience, "our new intervals in force", func() string {
-				if s := p.gov.BFD("peer"); s.TxInterval != "200ms" || s.Polling || s.State != "up" || s.RxInterval != "300ms" {
-					return fmt.Sprintf("%+v", s)
-				}
-				return ""
-			})
-			if frr, ok := p.neighbor.(*frrBFD); ok {
-				if s := frr.bfdd.Session(); s.RemoteTx != 200 || s.RemoteRx != 300 {
-					t.Errorf("FRR knows of %+v", s)
-				}
-				frr.bfdd.Set("transmit-interval 500")
-				p.WaitFor(bfdPatience, "its new interval in force", func() bool { s := p.gov.BFD("peer"); return s.RxInterval == "500ms" && s.DetectionTime == "2s" })
-			}
-			p.reload(t, "")
-			p.WaitFor(bfdPatience, "our old intervals in force", func() bool { s := p.gov.BFD("peer"); return s.TxInterval == "50ms" && !s.Polling })
-			if s := p.gov.BFD("peer"); s.Flaps != flaps || s.State != "up" {
-				t.Errorf("%d flaps: %+v", s.Flaps-flaps, s)
-			}
+			return ""
 		})
-	}
+		if frr, ok := p.neighbor.(*frrBFD); ok {
+			if s := frr.bfdd.Session(); s.RemoteTx != 200 || s.RemoteRx != 300 {
+				t.Errorf("FRR knows of %+v", s)
+			}
+			frr.bfdd.Set("transmit-interval 500")
+			p.WaitFor(bfdPatience, "its new interval in force", func() bool { s := p.gov.BFD("peer"); return s.RxInterval == "500ms" && s.DetectionTime == "2s" })
+		}
+		p.reload(t, "")
+		p.WaitFor(bfdPatience, "our old intervals in force", func() bool { s := p.gov.BFD("peer"); return s.TxInterval == "50ms" && !s.Polling })
+		if s := p.gov.BFD("peer"); s.Flaps != flaps || s.State != "up" {
+			t.Errorf("%d flaps: %+v", s.Flaps-flaps, s)
+		}
+	})
 }
 
 // The neighbour is behind a router.

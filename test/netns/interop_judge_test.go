@@ -118,6 +118,17 @@ func (d *duel) disquiet(master *speaker, since time.Time) error {
 	return errors.Join(err, d.disquietInside(master, since))
 }
 
+// takeSeats starts the first speaker, which it returns, and the second one as its backup.
+func (d *duel) takeSeats() *speaker {
+	d.t.Helper()
+	first, second := d.speakers[0], d.speakers[1]
+	first.start()
+	d.settled(first, startup+first.down(first.interval))
+	second.start()
+	d.WaitFor(startup, second.String()+" to listen", second.listens)
+	return first
+}
+
 // settled waits until only s holds the address.
 func (d *duel) settled(s *speaker, limit time.Duration) {
 	d.t.Helper()

@@ -140,11 +140,7 @@ func TestEqualPriorityLeavesTheMasterInOffice(parent *testing.T) {
 			backup := speaker{kind: c.backup, address: "192.0.2.30", priority: 100, interval: 100 * time.Millisecond}
 			d := newDuel(t, parent, rules{version: 3}, master, backup)
 			t.Parallel()
-			first, second := d.speakers[0], d.speakers[1]
-			first.start()
-			d.settled(first, startup+first.down(first.interval))
-			second.start()
-			d.WaitFor(startup, second.String()+" to listen", second.listens)
+			first := d.takeSeats()
 			d.quiet(first, 2*time.Second)
 		})
 	}

@@ -29,11 +29,7 @@ func TestJunkSilencesNoMaster(parent *testing.T) {
 			stranger := d.Node("stranger")
 			d.lan.Attach(stranger, "eth0", intruder.String()+"/24")
 			t.Parallel()
-			first, second := d.speakers[0], d.speakers[1]
-			first.start()
-			d.settled(first, startup+first.down(first.interval))
-			second.start()
-			d.WaitFor(startup, second.String()+" to listen", second.listens)
+			first := d.takeSeats()
 			f := stranger.Forger("eth0")
 			junk := f.Frame(intruder, 255, damaged(advert(vrrp.V2, nil)))
 			since := d.mark()

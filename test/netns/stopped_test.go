@@ -38,14 +38,20 @@ func stoppedConfig(priority int) string {
 	return v.HCL()
 }
 
+// settle starts a as master, and b as backup.
+func (p pair) settle() (a, b *netns.Director) {
+	a = p.a.Govrrpd(stoppedConfig(200))
+	p.WaitFor(limit, "a to be master", func() bool { return p.a.Has(virtual) })
+	b = p.b.Govrrpd(stoppedConfig(100))
+	p.WaitFor(limit, "b to be backup", func() bool { return b.Role(netns.InstanceName) == "backup" })
+	return a, b
+}
+
 // A backup whose process was stopped wakes with its timer run out, and with the adverts that contradict it in its socket.
 func TestBackupThatWasStoppedLeavesTheMasterAlone(t *testing.T) {
 	p := newPair(t)
 	capture := p.Capture(p.portA, p.portB)
-	a := p.a.Govrrpd(stoppedConfig(200))
-	p.WaitFor(limit, "a to be master", func() bool { return p.a.Has(virtual) })
-	b := p.b.Govrrpd(stoppedConfig(100))
-	p.WaitFor(limit, "b to be backup", func() bool { return b.Role(netns.InstanceName) == "backup" })
+	a, b := p.settle()
 	since := time.Now()
 	for range 3 {
 		stopRouter(t, p, b)
@@ -64,10 +70,7 @@ func TestBackupThatWasStoppedLeavesTheMasterAlone(t *testing.T) {
 func TestMasterThatWasStoppedListensBeforeItSpeaks(t *testing.T) {
 	p := newPair(t)
 	capture := p.Capture(p.portA, p.portB)
-	a := p.a.Govrrpd(stoppedConfig(200))
-	p.WaitFor(limit, "a to be master", func() bool { return p.a.Has(virtual) })
-	b := p.b.Govrrpd(stoppedConfig(100))
-	p.WaitFor(limit, "b to be backup", func() bool { return b.Role(netns.InstanceName) == "backup" })
+	a, b := p.settle()
 	woken := stopRouter(t, p, a)
 	p.WaitFor(limit, "a to make way", func() bool { return !p.a.Has(virtual) && a.Role(netns.InstanceName) == "backup" })
 	p.Always(500*time.Millisecond, "b in office", func() bool { return p.b.Has(virtual) && !p.a.Has(virtual) })

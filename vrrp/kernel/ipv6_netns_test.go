@@ -111,17 +111,7 @@ func TestIPv6DiscardsAreCountedByReason(t *testing.T) { // R-5.2.8-02, R-7.1-04
 		{"longer than it says", ipv6Packet("fe80::2", "ff02::12", good, flip(3, 0)), vrrp.DropLength},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			before, heard := l.on(h), len(r.heard())
-			l.inject(groupMAC6, test.packet, ipv6Packet("fe80::2", "ff02::12", good, nil))
-			eventually(t, "the control packet is heard", func() bool { return len(r.heard()) > heard })
-			after := l.on(h)
-			before.Dropped[test.reason.String()]++
-			if diff := cmp.Diff(before.Dropped, after.Dropped); diff != "" {
-				t.Errorf("drops (-want +got):\n%s", diff)
-			}
-			if after.Received != before.Received+2 || len(r.heard()) != heard+1 {
-				t.Errorf("received %d more and heard %d more, want 2 and 1", after.Received-before.Received, len(r.heard())-heard)
-			}
+			l.dropsOne(t, h, r, groupMAC6, test.packet, ipv6Packet("fe80::2", "ff02::12", good, nil), test.reason)
 		})
 	}
 }
@@ -148,16 +138,7 @@ func TestGroupCountsWhatItsIPv6ConfigurationForbids(t *testing.T) { // R-5.1.2.3
 		{"unicast to a multicast router", "fe80::1", testAdvert6(), nil, vrrp.DropUnicast},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			before, to := g.Status(), groupMAC6
-			if test.reason == vrrp.DropUnicast {
-				to = l.nearLink().Attrs().HardwareAddr
-			}
-			l.inject(to, ipv6Packet("fe80::2", test.to, test.packet, test.edit))
-			want := before.Dropped[test.reason.String()] + 1
-			eventually(t, "the drop is counted", func() bool { return g.Status().Dropped[test.reason.String()] == want })
-			if after := g.Status(); after.AdvertsReceived != before.AdvertsReceived || after.Role != before.Role {
-				t.Errorf("role %s, admitted %d; want %s and %d", after.Role, after.AdvertsReceived, before.Role, before.AdvertsReceived)
-			}
+			l.refusesOne(t, g, groupMAC6, ipv6Packet("fe80::2", test.to, test.packet, test.edit), test.reason)
 		})
 	}
 }

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"testing"
 
@@ -42,7 +43,39 @@ func TestAdvertsLeaveByteExact(t *testing.T) {
 	}
 }
 
-// Every row is one packet on the wire; the row after the last is a good one, which must be heard and proves that the reader is done with the rest.
+// dropsOne puts a bad packet on the wire and a good one after it, which must be heard and proves that the reader is done with the bad one, and
+// holds that this was dropped for reason.
+func (l *lan) dropsOne(t *testing.T, h *Host, r *recorder, to net.HardwareAddr, bad, good []byte, reason vrrp.Reason) {
+	t.Helper()
+	before, heard := l.on(h), len(r.heard())
+	l.inject(to, bad, good)
+	eventually(t, "the good packet is heard", func() bool { return len(r.heard()) > heard })
+	after := l.on(h)
+	before.Dropped[reason.String()]++
+	if diff := cmp.Diff(before.Dropped, after.Dropped); diff != "" {
+		t.Errorf("drops (-want +got):\n%s", diff)
+	}
+	if after.Received != before.Received+2 || len(r.heard()) != heard+1 {
+		t.Errorf("received %d more and heard %d more, want 2 and 1", after.Received-before.Received, len(r.heard())-heard)
+	}
+}
+
+// refusesOne puts a packet on the wire that g must drop for reason, and not admit.
+func (l *lan) refusesOne(t *testing.T, g *vrrp.Member, to net.HardwareAddr, packet []byte, reason vrrp.Reason) {
+	t.Helper()
+	if reason == vrrp.DropUnicast {
+		to = l.nearLink().Attrs().HardwareAddr
+	}
+	before := g.Status()
+	l.inject(to, packet)
+	want := before.Dropped[reason.String()] + 1
+	eventually(t, "the drop is counted", func() bool { return g.Status().Dropped[reason.String()] == want })
+	if after := g.Status(); after.AdvertsReceived != before.AdvertsReceived || after.Role != before.Role {
+		t.Errorf("role %s, admitted %d; want %s and %d", after.Role, after.AdvertsReceived, before.Role, before.AdvertsReceived)
+	}
+}
+
+// Every row is one packet on the wire.
 func TestDiscardsAreCountedByReason(t *testing.T) {
 	l := newLAN(t)
 	l.address("192.0.2.1/24")
@@ -70,17 +103,7 @@ func TestDiscardsAreCountedByReason(t *testing.T) {
 		{"shorter than it says", advertFrom("192.0.2.2", "224.0.0.18", good, flip(23, 9)), vrrp.DropLength},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			before, heard := l.on(h), len(r.heard())
-			l.inject(groupMAC, test.packet, advertFrom("192.0.2.2", "224.0.0.18", good, nil))
-			eventually(t, "the control packet is heard", func() bool { return len(r.heard()) > heard })
-			after := l.on(h)
-			before.Dropped[test.reason.String()]++
-			if diff := cmp.Diff(before.Dropped, after.Dropped); diff != "" {
-				t.Errorf("drops (-want +got):\n%s", diff)
-			}
-			if after.Received != before.Received+2 || len(r.heard()) != heard+1 {
-				t.Errorf("received %d more and heard %d more, want 2 and 1", after.Received-before.Received, len(r.heard())-heard)
-			}
+			l.dropsOne(t, h, r, groupMAC, test.packet, advertFrom("192.0.2.2", "224.0.0.18", good, nil), test.reason)
 		})
 	}
 	if n := l.on(h).Overflows; n != 0 {
@@ -112,17 +135,7 @@ func TestGroupCountsWhatItsConfigurationForbids(t *testing.T) {
 		{"unicast to a multicast router", advertFrom("192.0.2.2", "192.0.2.1", testAdvert(), nil), vrrp.DropUnicast},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			before := g.Status()
-			to := groupMAC
-			if test.reason == vrrp.DropUnicast {
-				to = l.nearLink().Attrs().HardwareAddr
-			}
-			l.inject(to, test.packet)
-			want := before.Dropped[test.reason.String()] + 1
-			eventually(t, "the drop is counted", func() bool { return g.Status().Dropped[test.reason.String()] == want })
-			if after := g.Status(); after.AdvertsReceived != before.AdvertsReceived || after.Role != before.Role {
-				t.Errorf("role %s, admitted %d; want %s and %d", after.Role, after.AdvertsReceived, before.Role, before.AdvertsReceived)
-			}
+			l.refusesOne(t, g, groupMAC, test.packet, test.reason)
 		})
 	}
 }

@@ -50,6 +50,25 @@ func readSettings(t *testing.T, ifname string) map[string]string {
 	return out
 }
 
+// wantSettings holds that the settings of the near interface are as they were before.
+func (l *lan) wantSettings(t *testing.T, before map[string]string) {
+	t.Helper()
+	if diff := cmp.Diff(before, readSettings(t, l.near)); diff != "" {
+		t.Errorf("settings of the base (-before +after):\n%s", diff)
+	}
+}
+
+// orphan leaves the macvlan of a master that died.
+func orphan(t *testing.T, c *vrrp.Config) *netlink.Macvlan {
+	t.Helper()
+	dead := NewHost(newHost(t).log)
+	must(t, dead.Attach(c, newRecorder()))
+	must(t, dead.Hold(c, true))
+	dead.ledger.close()
+	dead.macvlans.close()
+	return macvlanOf(c)
+}
+
 // macvlanOf returns the macvlan of c, or nil.
 func macvlanOf(c *vrrp.Config) *netlink.Macvlan {
 	link, err := netlink.LinkByName(c.VMAC.Name)
@@ -93,9 +112,7 @@ func TestVMACIsDownAsBackupAndUpAsMaster(t *testing.T) {
 	if now := macvlanOf(c); now != nil {
 		t.Errorf("after the end there is %+v", now)
 	}
-	if diff := cmp.Diff(before, readSettings(t, l.near)); diff != "" {
-		t.Errorf("settings of the base (-before +after):\n%s", diff)
-	}
+	l.wantSettings(t, before)
 }
 
 // The wire of a backup shows nothing of the virtual hardware address; that of a master what RFC 9568 wants and nothing else.
@@ -207,13 +224,7 @@ func TestOrphanIsAdoptedAndRemoved(t *testing.T) {
 	l.address("192.0.2.1/24")
 	before := readSettings(t, l.near)
 	c := l.disguised("m5", 55, "192.0.2.10/24")
-	dead := NewHost(newHost(t).log)
-	must(t, dead.Attach(c, newRecorder()))
-	must(t, dead.Hold(c, true))
-	m := macvlanOf(c)
-	dead.ledger.close()
-	dead.macvlans.close()
-
+	m := orphan(t, c)
 	h := newHost(t)
 	must(t, h.Attach(c, newRecorder()))
 	if now := macvlanOf(c); !isUp(now) || now.Index != m.Index {
@@ -230,21 +241,14 @@ func TestOrphanIsAdoptedAndRemoved(t *testing.T) {
 	if now := macvlanOf(c); now != nil {
 		t.Errorf("after the end there is %+v", now)
 	}
-	if diff := cmp.Diff(before, readSettings(t, l.near)); diff != "" {
-		t.Errorf("settings of the base (-before +after):\n%s", diff)
-	}
+	l.wantSettings(t, before)
 }
 
 func TestSweepRemovesAnOrphanThatNobodyWants(t *testing.T) {
 	l := newLAN(t)
 	before := readSettings(t, l.near)
 	c := l.disguised("m6", 56, "192.0.2.10/24")
-	dead := NewHost(newHost(t).log)
-	must(t, dead.Attach(c, newRecorder()))
-	must(t, dead.Hold(c, true))
-	dead.ledger.close()
-	dead.macvlans.close()
-
+	orphan(t, c)
 	h := newHost(t)
 	must(t, h.Attach(l.config("other", 57, "192.0.2.11/24"), newRecorder()))
 	if _, err := h.Sweep(); err != nil {
@@ -253,9 +257,7 @@ func TestSweepRemovesAnOrphanThatNobodyWants(t *testing.T) {
 	if now := macvlanOf(c); now != nil {
 		t.Errorf("after the sweep there is %+v", now)
 	}
-	if diff := cmp.Diff(before, readSettings(t, l.near)); diff != "" {
-		t.Errorf("settings of the base (-before +after):\n%s", diff)
-	}
+	l.wantSettings(t, before)
 }
 
 func TestForeignInterfaceOfThatNameIsAFault(t *testing.T) {
