@@ -2,56 +2,44 @@
 // mutant that they let live is a rule that nobody checks. It changes no file: the compiler is given the broken one in place of the
 // real one. What cannot be caught because it changes nothing is listed with the reason in equivalent.txt, and not tried.
 //
-//	go run ./test/mutants [-least 95] [-list] [FILE…]
+//	go run ./test/mutants [-least 95] [-workers 2] [-list] [FILE…]
 package main
 
 import (
-	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
 )
 
-// patience is how long the tests of one mutant may take; a mutant that makes them wait for ever is caught.
-const patience = 5 * time.Minute
-
 //go:embed equivalent.txt
 var equivalentText string
 
 func main() {
 	least := flag.Float64("least", 95, "per cent of the mutants of each file that must be caught")
+	workers := flag.Int("workers", runtime.NumCPU(), "how many mutants are tried at a time")
 	list := flag.Bool("list", false, "print the mutants and run nothing")
 	flag.Parse()
 	files := flag.Args()
 	if len(files) == 0 {
 		files = []string{"vrrp/machine.go", "vrrp/handover.go", "vrrp/options.go", "vrrp/sync.go"} // what Step and Together are
 	}
-	if err := run(files, *least, *list); err != nil {
+	if err := run(files, *least, *workers, *list); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(files []string, least float64, list bool) error {
-	var mutants []mutant
-	for _, file := range files {
-		all, err := mutantsOf(file)
-		if err != nil {
-			return err
-		}
-		more, err := without(all, equivalents(equivalentText)[file])
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		mutants = append(mutants, more...)
+func run(files []string, least float64, workers int, list bool) error {
+	mutants, err := allMutants(files)
+	if err != nil {
+		return err
 	}
 	if list {
 		for _, m := range mutants {
@@ -64,28 +52,59 @@ func run(files []string, least float64, list bool) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := test(filepath.Join(dir, "sound"), nil); err != nil {
+	patience, err := rehearse(filepath.Join(dir, "sound"))
+	if err != nil {
 		return fmt.Errorf("the tests fail without a mutant: %w", err)
 	}
-	return judge(mutants, tryAll(mutants, dir), least)
+	return judge(files, mutants, tryAll(mutants, workers, dir, patience), least)
+}
+
+// allMutants returns the mutants of the files but for those that equivalent.txt lists.
+func allMutants(files []string) ([]mutant, error) {
+	var mutants []mutant
+	for _, file := range files {
+		all, err := mutantsOf(file)
+		if err != nil {
+			return nil, err
+		}
+		more, err := without(all, equivalents(equivalentText)[file])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		mutants = append(mutants, more...)
+	}
+	return mutants, nil
 }
 
 // A fate is what became of one mutant.
 type fate struct {
-	caught bool
-	err    error // it could not be tried
+	by  string // the test that caught it; empty if it lives
+	err error  // it could not be tried
 }
 
-// tryAll runs the tests on each mutant, one for each CPU at a time.
-func tryAll(mutants []mutant, dir string) []fate {
+// String returns what is printed before the mutant.
+func (f fate) String() string {
+	switch {
+	case errors.Is(f.err, errBuild):
+		return "-"
+	case f.err != nil:
+		return "error"
+	case f.by != "":
+		return f.by
+	}
+	return "LIVES"
+}
+
+// tryAll runs the tests on each mutant, and prints what became of it at once.
+func tryAll(mutants []mutant, workers int, dir string, patience []time.Duration) []fate {
 	fates := make([]fate, len(mutants))
 	next := make(chan int)
-	var workers sync.WaitGroup
-	for range runtime.NumCPU() {
-		workers.Go(func() {
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
 			for i := range next {
-				fates[i] = try(mutants[i], filepath.Join(dir, fmt.Sprint(i)))
-				fmt.Printf("%-8s %s\n", fates[i], mutants[i])
+				fates[i] = try(mutants[i], filepath.Join(dir, fmt.Sprint(i)), patience)
+				fmt.Printf("%-40s %s\n", fates[i], mutants[i])
 			}
 		})
 	}
@@ -93,24 +112,13 @@ func tryAll(mutants []mutant, dir string) []fate {
 		next <- i
 	}
 	close(next)
-	workers.Wait()
+	group.Wait()
 	return fates
 }
 
-func (f fate) String() string {
-	switch {
-	case errors.Is(f.err, errBuild):
-		return "-"
-	case f.err != nil:
-		return "error"
-	case f.caught:
-		return "caught"
-	}
-	return "LIVES"
-}
-
 // try runs the tests with one mutant in place of its file.
-func try(m mutant, dir string) fate {
+func try(m mutant, dir string, patience []time.Duration) fate {
+	defer os.RemoveAll(dir)
 	path, err := filepath.Abs(m.file)
 	if err != nil {
 		return fate{err: err}
@@ -123,65 +131,56 @@ func try(m mutant, dir string) fate {
 	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(broken, m.text, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return fate{err: err}
 	}
-	err = test(filepath.Join(dir, "vrrp.test"), []string{"-overlay", overlay})
-	if errors.Is(err, errBuild) {
+	binary := filepath.Join(dir, "vrrp.test")
+	if err := build(binary, "-overlay", overlay); err != nil {
 		return fate{err: err}
 	}
-	return fate{caught: err != nil}
+	return play(binary, patience)
 }
 
-// errBuild says that a mutant is no program.
-var errBuild = errors.New("does not compile")
-
-// stages are the tests in the order of what they cost; most mutants are caught by the first.
-var stages = [][]string{
-	{"-test.skip=Simulation|EveryReachableState|OfTwoMasters"},
-	{"-test.run=EveryReachableState|OfTwoMasters"},
-	{"-test.run=Simulation", "-test.short"},
-	{"-test.run=Simulation"},
-}
-
-// test builds the tests of package vrrp as binary and runs them. The first that fails ends it.
-func test(binary string, flags []string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	argv := append([]string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", binary}, flags...)
-	if out, err := exec.CommandContext(ctx, "go", append(argv, "./vrrp")...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", errBuild, out)
-	}
-	defer os.Remove(binary)
-	for _, stage := range stages {
-		cmd := exec.CommandContext(ctx, binary, append(stage, "-test.failfast", "-test.timeout="+patience.String())...)
-		cmd.Dir = "vrrp"
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w: %s", err, lastLines(out))
+// judge prints how many mutants of each file and of all were caught, and those that live; it is an error if that are too many.
+func judge(files []string, mutants []mutant, fates []fate, least float64) error {
+	var errs []error
+	var all tally
+	for _, file := range files {
+		var t tally
+		for i, m := range mutants {
+			if m.file == file {
+				errs = append(errs, t.count(m, fates[i]))
+			}
 		}
+		fmt.Printf("%s: %s\n", file, t)
+		if t.share() < least {
+			errs = append(errs, fmt.Errorf("%s: wanted %.0f %%", file, least))
+		}
+		all.tried, all.caught = all.tried+t.tried, all.caught+t.caught
 	}
+	fmt.Printf("all: %s\n", all)
+	return errors.Join(errs...)
+}
+
+// A tally counts mutants. The compiler catches some, which is no merit of the tests: they are not tried.
+type tally struct{ tried, caught int }
+
+func (t *tally) count(m mutant, f fate) error {
+	switch {
+	case errors.Is(f.err, errBuild):
+		return nil
+	case f.err != nil:
+		return fmt.Errorf("%s: %w", m, f.err)
+	}
+	t.tried++
+	if f.by != "" {
+		t.caught++
+		return nil
+	}
+	fmt.Printf("LIVES %s\n", m)
 	return nil
 }
 
-func lastLines(out []byte) []byte { return out[max(0, len(out)-2000):] }
+func (t tally) share() float64 { return 100 * float64(t.caught) / float64(max(t.tried, 1)) }
 
-func judge(mutants []mutant, fates []fate, least float64) error {
-	var caught, tried int
-	var errs []error
-	for i, f := range fates {
-		if errors.Is(f.err, errBuild) { // the compiler catches it, which is no merit of the tests
-			continue
-		}
-		if f.err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", mutants[i], f.err))
-			continue
-		}
-		tried++
-		if f.caught {
-			caught++
-		}
-	}
-	share := 100 * float64(caught) / float64(max(tried, 1))
-	fmt.Printf("%d mutants, %d caught: %.1f %%, wanted %.0f %%\n", tried, caught, share, least)
-	if share < least {
-		errs = append(errs, fmt.Errorf("%d live", tried-caught))
-	}
-	return errors.Join(errs...)
+// String returns the numbers as the last lines of the program show them.
+func (t tally) String() string {
+	return fmt.Sprintf("%d mutants, %d caught: %.1f %%", t.tried, t.caught, t.share())
 }
