@@ -13,11 +13,15 @@ import (
 
 // A mutant is a file with one thing changed.
 type mutant struct {
+	number   int // among all that are tried together
 	file     string
 	function string
 	line     int
 	what     string
-	text     []byte // of the whole file
+	text     []byte // of the line
+	begin    int    // where the body of the function begins in the file, after its brace
+	body     []byte // what is between its braces
+	results  string // as the function declares them; empty without any
 }
 
 // String returns where the mutant is, what is wrong with it, and the line as it is there: the words that a list of equivalent mutants
@@ -25,10 +29,7 @@ type mutant struct {
 func (m mutant) String() string { return fmt.Sprintf("%s:%d: %s", m.file, m.line, m.key()) }
 
 // key tells m from the other mutants of its file, whatever lines are added above it.
-func (m mutant) key() string {
-	lines := bytes.SplitN(m.text, []byte("\n"), m.line+1)
-	return fmt.Sprintf("%s: %s: %s", m.function, m.what, bytes.TrimSpace(lines[m.line-1]))
-}
+func (m mutant) key() string { return fmt.Sprintf("%s: %s: %s", m.function, m.what, m.text) }
 
 // other is what a comparison or a connective is turned into.
 var other = map[token.Token]token.Token{
@@ -52,7 +53,7 @@ func mutantsOf(file string) ([]mutant, error) {
 	b := &breaker{file: file, src: src, set: set}
 	for _, d := range tree.Decls {
 		if f, ok := d.(*ast.FuncDecl); ok && f.Body != nil && f.Name.Name != "String" && !strings.HasSuffix(f.Name.Name, "Text") {
-			b.function = f.Name.Name
+			b.function = f
 			ast.Inspect(f.Body, b.visit)
 		}
 	}
@@ -62,7 +63,7 @@ func mutantsOf(file string) ([]mutant, error) {
 // A breaker collects the mutants of one file.
 type breaker struct {
 	file     string
-	function string // that is looked at
+	function *ast.FuncDecl // that is looked at
 	src      []byte
 	set      *token.FileSet
 	mutants  []mutant
@@ -138,5 +139,13 @@ func (b *breaker) replace(from, to token.Pos, text, what string) {
 		b.err = fmt.Errorf("%s: %w", what, err)
 		return
 	}
-	b.mutants = append(b.mutants, mutant{file: b.file, function: b.function, line: b.set.Position(from).Line, what: what, text: broken})
+	body := b.function.Body
+	begin, rest := b.offset(body.Lbrace)+1, len(b.src)-b.offset(body.Rbrace)
+	m := mutant{file: b.file, function: b.function.Name.Name, line: b.set.Position(from).Line, what: what, begin: begin}
+	m.text = bytes.TrimSpace(bytes.Split(broken, []byte("\n"))[m.line-1])
+	m.body = broken[begin : len(broken)-rest]
+	if b.function.Type.Results != nil {
+		m.results = b.text(b.function.Type.Results)
+	}
+	b.mutants = append(b.mutants, m)
 }

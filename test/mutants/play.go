@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -18,28 +19,13 @@ var stages = [][]string{
 	{"-test.run=Simulation"},
 }
 
-// errBuild says that a mutant is no program.
-var errBuild = errors.New("does not compile")
-
-// build makes the tests of package vrrp.
-func build(binary string, flags ...string) error {
-	argv := append([]string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", binary}, flags...)
-	if out, err := exec.Command("go", append(argv, "./vrrp")...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", errBuild, out)
-	}
-	return nil
-}
-
 // rehearse plays the sound program, where nothing may fail, and returns how long each stage of a mutant may take: ten times as long,
 // and half a minute for a machine that does other things too. A mutant that goes on for ever is caught.
 func rehearse(binary string) ([]time.Duration, error) {
-	if err := build(binary); err != nil {
-		return nil, err
-	}
 	var patience []time.Duration
 	for _, stage := range stages {
 		begin := time.Now()
-		if out, err := playStage(context.Background(), binary, stage); err != nil {
+		if out, err := playStage(context.Background(), binary, "", stage); err != nil {
 			return nil, fmt.Errorf("%w: %s", err, out[max(0, len(out)-2000):])
 		}
 		patience = append(patience, 10*time.Since(begin)+30*time.Second)
@@ -47,26 +33,27 @@ func rehearse(binary string) ([]time.Duration, error) {
 	return patience, nil
 }
 
-// play runs the stages until a test fails.
-func play(binary string, patience []time.Duration) fate {
+// play runs the stages with one mutant until a test fails, and returns its name.
+func play(binary string, number int, patience []time.Duration) string {
 	for i, stage := range stages {
 		ctx, cancel := context.WithTimeout(context.Background(), patience[i])
-		out, err := playStage(ctx, binary, stage)
+		out, err := playStage(ctx, binary, strconv.Itoa(number), stage)
 		late := ctx.Err() != nil
 		cancel()
 		if late {
-			return fate{by: "has no end"}
+			return "has no end"
 		}
 		if err != nil {
-			return fate{by: failed(out)}
+			return failed(out)
 		}
 	}
-	return fate{}
+	return ""
 }
 
-func playStage(ctx context.Context, binary string, stage []string) ([]byte, error) {
+func playStage(ctx context.Context, binary, number string, stage []string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, binary, append([]string{"-test.failfast"}, stage...)...)
 	cmd.Dir = "vrrp"
+	cmd.Env = append(os.Environ(), variable+"="+number)
 	return cmd.CombinedOutput()
 }
 
