@@ -144,8 +144,6 @@ func handoverExpired(c *Config, st State) (State, []Action) {
 		return takeOffice(c, st)
 	case st.Handover == Offering && !st.Quit: // nobody came: the addresses stay with us
 		return becomeMaster(c, st)
-	case st.Handover == Offering:
-		return letGo(st, Init), []Action{Disarm{}, Hold{On: false}}
 	}
 	return makeWay(c, st)
 }
@@ -214,7 +212,7 @@ func takeOver(c *Config, st State) (State, []Action) {
 	if !MayTakeOver(st) {
 		return st, nil
 	}
-	st.Role, st.Resigned, st.Ready, st.Delay, st.Handover = Master, false, false, DelayNone, Arriving
+	st.Role, st.Ready, st.Delay, st.Handover = Master, false, DelayNone, Arriving
 	return st, []Action{Hold{On: true}, AnnounceAddresses{}, Arm{HandoverGrace(c)}}
 }
 

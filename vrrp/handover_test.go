@@ -20,6 +20,7 @@ const (
 func offering(st *State) { st.Handover = Offering }
 func quitting(st *State) { st.Quit = true }
 func aside(st *State)    { st.Aside = true }
+func ready(st *State)    { st.Ready = true }
 
 // succeededBy is a master of machineConfig that resigned and has heard its successor.
 func succeededBy(master netip.Addr, learned time.Duration, priority uint8) State {
@@ -96,6 +97,8 @@ func TestHandover(t *testing.T) {
 		{"takeover from a lesser master: hold and announce first", noPreempt, with(obeying(lower, time.Second, 100), aside), TakeOver{}, arrivingAfter(lower, 100),
 			a(Hold{true}, AnnounceAddresses{}, Arm{graceNone})},
 		{"takeover from a master of our priority and a lower address", nil, obeying(lower, time.Second, 200), TakeOver{}, arrivingAfter(lower, 200),
+			a(Hold{true}, AnnounceAddresses{}, Arm{graceNone})},
+		{"takeover by one that was ready and held back by its sync group", nil, with(obeying(lower, time.Second, 100), ready), TakeOver{}, arrivingAfter(lower, 100),
 			a(Hold{true}, AnnounceAddresses{}, Arm{graceNone})},
 		{"no takeover from one with a higher address", nil, with(obeying(higher, time.Second, 200), aside), TakeOver{}, obeying(higher, time.Second, 200), nil},
 		{"no takeover from a better master", nil, with(obeying(lower, time.Second, 201), aside), TakeOver{}, obeying(lower, time.Second, 201), nil},

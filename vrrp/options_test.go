@@ -148,6 +148,9 @@ func TestOptionsThatContradictTheRest(t *testing.T) {
 		"owner_ignore_adverts is for the owner":     func(c *Config) { c.OwnerIgnores = true },
 		"interval_mismatch is for version 2":        func(c *Config) { c.Interval = MismatchAlive },
 		"the TTL of multicast is always 255":        func(c *Config) { c.TTL = 64 },
+		"allow_no_addresses is for version 3":       func(c *Config) { version2(c); c.AllowNoAddresses = true },
+		"preempt_delay is -1s":                      func(c *Config) { c.PreemptDelay = -time.Second },
+		"down_timer_adverts is -1":                  func(c *Config) { c.DownAdverts = -1 },
 		"max_ttl 1 of peer 10.0.0.9 is less than min_ttl 2": func(c *Config) {
 			c.Peers, c.PeerTTL = []netip.Addr{lower}, map[netip.Addr]TTLRange{lower: {Min: 2, Max: 1}}
 		},
@@ -157,7 +160,25 @@ func TestOptionsThatContradictTheRest(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	if err := machineConfig(nil).validateOptions(); err != nil {
-		t.Errorf("the zero value: %v", err)
+}
+
+func TestOptionsWithinTheirLimits(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"the zero value":                nil,
+		"the longest preempt_delay":     func(c *Config) { c.PreemptDelay = MaxPreemptDelay },
+		"no advert may be missed":       func(c *Config) { c.DownAdverts = 1 },
+		"the most adverts that may be":  func(c *Config) { c.DownAdverts = MaxDownAdverts },
+		"no addresses in version 3":     func(c *Config) { c.AllowNoAddresses = true },
+		"an owner that ignores adverts": func(c *Config) { owner(c); c.OwnerIgnores = true },
+		"another interval in version 2": func(c *Config) { version2(c); c.Interval = MismatchAlive },
+		"a TTL of unicast":              func(c *Config) { c.Peers, c.TTL = []netip.Addr{lower}, 1 },
+		"one TTL alone": func(c *Config) {
+			c.Peers, c.PeerTTL = []netip.Addr{lower}, map[netip.Addr]TTLRange{lower: {Min: 2, Max: 2}}
+		},
+		"a least TTL, and 255 as the limit": func(c *Config) { c.Peers, c.PeerTTL = []netip.Addr{lower}, map[netip.Addr]TTLRange{lower: {Min: 2}} },
+	} {
+		if err := machineConfig(change).validateOptions(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
