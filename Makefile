@@ -91,7 +91,7 @@ $(GOLANGCI):
 	@GOBIN=$(CURDIR)/bin/.install go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(@:bin/golangci-lint-%=%)
 	@mv bin/.install/golangci-lint $@ && rmdir bin/.install
 
-# Breaks the state machine in every small way and demands that the tests notice; some ten minutes.
+# Breaks the state machine in every small way and demands that the tests notice; five minutes.
 mutants:
 	go run ./test/mutants
 
