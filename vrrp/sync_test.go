@@ -97,6 +97,7 @@ func TestFollowStep(t *testing.T) {
 	free.Master = netip.Addr{}
 	freeAside := free
 	freeAside.Aside = true
+	arriving := with(arrivingAfter(lower, 100), func(st *State) { st.MasterInterval = 3 * time.Second })
 	tests := []struct {
 		name   string
 		before State
@@ -107,6 +108,9 @@ func TestFollowStep(t *testing.T) {
 		{"to master", ready, Follow{Role: Master}, master, []Action{Send{200}, Hold{true}, AnnounceAddresses{}, Arm{time.Second}}},
 		{"to backup", master, Follow{Role: Backup, Wait: time.Minute}, free, []Action{Send{0}, Retire{retireNone}, Arm{down + time.Minute}}},
 		{"to backup in a failover", master, Follow{Role: Backup, Aside: true}, freeAside, []Action{Send{0}, Retire{retireNone}, Arm{down}}},
+		{"to backup while it offers its role, and priority 0 was said", with(master, offering), Follow{Role: Backup}, free, []Action{Hold{false}, Arm{down}}},
+		{"to backup on its way to the role: what it knew of the old master is of no use", arriving, Follow{Role: Backup}, free,
+			[]Action{Send{1}, Hold{false}, Arm{down}}},
 		{"master stays", master, Follow{Role: Master}, master, nil},
 		{"backup stays", ready, Follow{Role: Backup}, ready, nil},
 		{"held back", backup, HeldBack{}, ready, []Action{Arm{time.Second + Skew(c, backup)}}},
