@@ -55,6 +55,7 @@ func newSite(t *testing.T, edit func(*vrrp.Config)) *site {
 	s.out.address("198.51.100.1/24")
 	s.out.farAddress("198.51.100.2/24")
 	set(t, setting{"ipv4", "all", "forwarding", "1"})
+	set(t, setting{"ipv4", "default", "forwarding", "0"}) // what forwards on the first leg does so because the leg itself does
 	set(t, setting{"ipv4", s.in.near, "forwarding", "1"})
 	set(t, setting{"ipv4", s.out.near, "forwarding", "1"})
 	s.c = s.in.disguised("w1", 81, "192.0.2.10/24")
