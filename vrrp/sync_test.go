@@ -100,25 +100,27 @@ func TestFollowStep(t *testing.T) {
 	arriving := with(arrivingAfter(lower, 100), func(st *State) { st.MasterInterval = 3 * time.Second })
 	tests := []struct {
 		name   string
+		c      func(*Config)
 		before State
 		ev     Event
 		after  State
 		do     []Action
 	}{
-		{"to master", ready, Follow{Role: Master}, master, []Action{Send{200}, Hold{true}, AnnounceAddresses{}, Arm{time.Second}}},
-		{"to backup", master, Follow{Role: Backup, Wait: time.Minute}, free, []Action{Send{0}, Retire{retireNone}, Arm{down + time.Minute}}},
-		{"to backup in a failover", master, Follow{Role: Backup, Aside: true}, freeAside, []Action{Send{0}, Retire{retireNone}, Arm{down}}},
-		{"to backup while it offers its role, and priority 0 was said", with(master, offering), Follow{Role: Backup}, free, []Action{Hold{false}, Arm{down}}},
-		{"to backup on its way to the role: what it knew of the old master is of no use", arriving, Follow{Role: Backup}, free,
+		{"to master", nil, ready, Follow{Role: Master}, master, []Action{Send{200}, Hold{true}, AnnounceAddresses{}, Arm{time.Second}}},
+		{"to backup", nil, master, Follow{Role: Backup, Wait: time.Minute}, free, []Action{Send{0}, Retire{retireNone}, Arm{down + time.Minute}}},
+		{"to backup, and resigns whatever it does when it yields", quietYield, master, Follow{Role: Backup}, free, []Action{Send{0}, Hold{false}, Arm{down}}},
+		{"to backup in a failover", nil, master, Follow{Role: Backup, Aside: true}, freeAside, []Action{Send{0}, Retire{retireNone}, Arm{down}}},
+		{"to backup while it offers its role, and priority 0 was said", nil, with(master, offering), Follow{Role: Backup}, free, []Action{Hold{false}, Arm{down}}},
+		{"to backup on its way to the role: what it knew of the old master is of no use", nil, arriving, Follow{Role: Backup}, free,
 			[]Action{Send{1}, Hold{false}, Arm{down}}},
-		{"master stays", master, Follow{Role: Master}, master, nil},
-		{"backup stays", ready, Follow{Role: Backup}, ready, nil},
-		{"held back", backup, HeldBack{}, ready, []Action{Arm{time.Second + Skew(c, backup)}}},
-		{"a master is not held back", master, HeldBack{}, master, nil},
+		{"master stays", nil, master, Follow{Role: Master}, master, nil},
+		{"backup stays", nil, ready, Follow{Role: Backup}, ready, nil},
+		{"held back", nil, backup, HeldBack{}, ready, []Action{Arm{time.Second + Skew(c, backup)}}},
+		{"a master is not held back", nil, master, HeldBack{}, master, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			after, do := Step(c, tt.before, tt.ev)
+			after, do := Step(machineConfig(tt.c), tt.before, tt.ev)
 			if after != tt.after {
 				t.Errorf("state %+v, want %+v", after, tt.after)
 			}
