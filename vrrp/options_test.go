@@ -107,6 +107,23 @@ func TestOwnerThatIgnoresAdvertsStays(t *testing.T) {
 	})
 }
 
+// The last words of those that make way must not teach others an interval by which they take over from an owner that answers nobody.
+func TestOwnerThatIgnoresAdvertsAndHasALongIntervalIsLeftInPeace(t *testing.T) {
+	onLAN(t, func(t *testing.T, l *lan) {
+		b, c := l.begin(groupConfig("b", 100, nil)), l.begin(groupConfig("c", 50, nil))
+		l.elapse(time.Second)
+		wantRole(t, b, Master)
+		l.begin(groupConfig("a", PriorityOwner, func(c *Config) { c.OwnerIgnores, c.AdvertInterval = true, time.Second }))
+		l.elapse(time.Minute)
+		if n := len(b.transitions) + len(c.transitions); n != 4 { // init, backup, master, backup; init, backup
+			t.Errorf("%d transitions, want 4: %+v, %+v", n, b.transitions, c.transitions)
+		}
+		if last := b.sent[len(b.sent)-1].p; last.Interval != time.Second || last.Priority != 100 {
+			t.Errorf("the last word names %s and priority %d, want the owner's interval and our priority", last.Interval, last.Priority)
+		}
+	})
+}
+
 func TestAdmitByTTLOfThePeer(t *testing.T) {
 	peer := netip.MustParseAddr("10.0.0.2")
 	c := machineConfig(func(c *Config) {

@@ -170,7 +170,7 @@ func (s *seal) room(clock sequence) bool {
 // signed returns the advert to send to all destinations: one signature serves them all.
 func (r *router) signed(priority uint8) Packet {
 	p := r.packet
-	p.Priority = priority
+	p.Priority, p.Interval = priority, r.namedInterval()
 	p.AH = r.guard.next(r.wall())
 	if r.seal.signs() {
 		p.Trailer = r.seal.sign(p, r.state.Source, r.wall())

@@ -44,21 +44,11 @@ func (w *world) enthrone() {
 		c.Priority, c.NoPreempt, c.PreemptDelay = PriorityOwner, false, 0
 		w.note(m, "is an owner")
 	}
-	// An owner that answers nobody cannot put right what a backup learned from a lesser master with a shorter interval.
-	if c := w.machines[0].config; owners == 1 && w.IntN(4) == 0 && w.inStep() {
+	// An owner that answers nobody never puts right what a backup learns from a lesser master with a shorter interval.
+	if c := w.machines[0].config; owners == 1 && w.IntN(4) == 0 {
 		c.OwnerIgnores, w.curt = true, true
 		w.note(w.machines[0], "ignores all others")
 	}
-}
-
-// inStep reports whether all have one interval.
-func (w *world) inStep() bool {
-	for _, m := range w.machines {
-		if m.config.AdvertInterval != w.slowest {
-			return false
-		}
-	}
-	return true
 }
 
 // limit computes how long a backup may wait for an advert.

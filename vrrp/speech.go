@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // speech is how the adverts of a router are made: what a configuration makes of them, kept so that an advert costs no garbage, and
@@ -56,6 +57,16 @@ func (s *speech) form(to netip.Addr) Form {
 		return f
 	}
 	return FormPseudoHeader
+}
+
+// namedInterval is the interval that an advert of ours names: the configured one, and in the last word of a master that yields that of the
+// better master, if it is longer. A backup that obeys us rather than nobody learns what it hears, and would take over from a better master
+// with a longer interval between two of its adverts; one that does not answer us, as an owner with OwnerIgnores, never puts that right.
+func (r *router) namedInterval() time.Duration {
+	if r.state.Role == Backup {
+		return max(r.packet.Interval, r.state.MasterInterval)
+	}
+	return r.packet.Interval
 }
 
 // advertise sends one advert to every destination. Without an address of our own nothing can be sent; that is counted.
