@@ -39,9 +39,13 @@ func place(i, n int, random float64) float64 {
 // A queue is the idle checks, the next due first. It is a heap.
 type queue []*monitor
 
-// Len, Less, Swap, Push and Pop are what container/heap asks for.
-func (q queue) Len() int           { return len(q) }
+// Len returns how many checks are idle.
+func (q queue) Len() int { return len(q) }
+
+// Less reports whether check i is due before check j.
 func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+
+// Swap swaps two checks, which know their places.
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].index, q[j].index = i, j

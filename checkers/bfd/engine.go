@@ -120,17 +120,6 @@ func (e *Engine) Status() []Status {
 // Dropped returns how many packets were dropped, by the label of the Reason; all reasons are in it.
 func (e *Engine) Dropped() map[string]uint64 { return e.drops.snapshot() }
 
-// Verdicts returns what each session says now.
-func (e *Engine) Verdicts() map[string]Verdict {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	out := make(map[string]Verdict, len(e.byName))
-	for name, p := range e.byName {
-		out[name] = p.verdict
-	}
-	return out
-}
-
 func (e *Engine) names() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -78,6 +78,7 @@ func newAsyncWriter(w io.Writer, tell func(lost uint64)) *asyncWriter {
 	return a
 }
 
+// Write takes a copy of line, or counts it as lost when the queue is full. It never blocks and never fails.
 func (a *asyncWriter) Write(line []byte) (int, error) {
 	select {
 	case a.lines <- bytes.Clone(line):

@@ -24,6 +24,7 @@ func objectsOf(c *vrrp.Config) []object {
 	return out
 }
 
+// String returns the route or the rule as `ip` has it.
 func (o object) String() string {
 	if o.route != nil {
 		return o.route.String()

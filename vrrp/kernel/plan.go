@@ -16,6 +16,7 @@ type want struct {
 	opts   vrrp.AddressOptions
 }
 
+// String returns "192.0.2.10/24 on eth0".
 func (w want) String() string { return fmt.Sprintf("%s on %s", w.prefix, w.ifname) }
 
 // interfaceOf returns the name of the interface that a lives on.

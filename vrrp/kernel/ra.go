@@ -152,7 +152,7 @@ func (a *advertiser) run(ctx context.Context, log *slog.Logger) {
 		if !next.IsZero() {
 			timer.Reset(time.Until(next))
 		}
-		if !ear.follow(a.listensOn()) {
+		if !ear.follow(ctx, a.listensOn()) {
 			timer.Reset(compareRetry)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/mdlayher/ndp"
 	"golang.org/x/net/ipv6"
@@ -28,7 +27,7 @@ type solicitations struct {
 }
 
 // follow hears the interface l, or nothing for the zero link. It reports false when it is to be tried again.
-func (s *solicitations) follow(l link) bool {
+func (s *solicitations) follow(ctx context.Context, l link) bool {
 	if s.index == l.index {
 		return true
 	}
@@ -45,7 +44,7 @@ func (s *solicitations) follow(l link) bool {
 		return false
 	}
 	s.conn, s.index, s.told = conn, l.index, false
-	s.reader.Go(func() { s.read(conn) })
+	s.reader.Go(func() { s.read(ctx, conn) })
 	return true
 }
 
@@ -83,7 +82,7 @@ func openSolicitations(l link) (*ipv6.PacketConn, error) {
 }
 
 // read hands over solicitations until the socket is closed.
-func (s *solicitations) read(conn *ipv6.PacketConn) {
+func (s *solicitations) read(ctx context.Context, conn *ipv6.PacketConn) {
 	b := make([]byte, readSize)
 	for {
 		n, cm, from, err := conn.ReadFrom(b)
@@ -92,7 +91,7 @@ func (s *solicitations) read(conn *ipv6.PacketConn) {
 		}
 		switch {
 		case err != nil:
-			time.Sleep(readErrorPause) // or an error that stays would use up a CPU
+			rest(ctx, readErrorPause)
 		case cm != nil && validSolicitation(b[:n], cm.HopLimit, from):
 			s.heard()
 		}

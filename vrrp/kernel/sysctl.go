@@ -23,6 +23,7 @@ type setting struct {
 
 func (s setting) path() string { return filepath.Join(sysctlRoot, s.family, "conf", s.ifname, s.key) }
 
+// String returns "ipv4/eth0/arp_ignore=1".
 func (s setting) String() string {
 	return fmt.Sprintf("%s/%s/%s=%s", s.family, s.ifname, s.key, s.value)
 }

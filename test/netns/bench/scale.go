@@ -55,6 +55,7 @@ type crowd struct {
 
 func (c crowd) share(used time.Duration) float64 { return 100 * float64(used) / float64(c.span) }
 
+// String returns the line of the report.
 func (c crowd) String() string {
 	return fmt.Sprintf("masters %.1f %%, backups %.1f %% of a core, %d changes of role", c.share(c.master), c.share(c.backup), c.changes)
 }

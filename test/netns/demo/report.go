@@ -23,18 +23,26 @@ type report struct {
 // A failure is what Fatalf panics with.
 type failure string
 
-func (r *report) Helper()                  {}
-func (r *report) Context() context.Context { return r.ctx }
-func (r *report) Failed() bool             { return r.failed }
+// Helper does nothing: a viewer is not shown lines of code.
+func (r *report) Helper() {}
 
+// Context returns the context of the whole demo.
+func (r *report) Context() context.Context { return r.ctx }
+
+// Failed reports whether Fatalf was called.
+func (r *report) Failed() bool { return r.failed }
+
+// Cleanup has f called at the end of the demo, the last one first.
 func (r *report) Cleanup(f func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cleanups = append(r.cleanups, f)
 }
 
+// Logf tells a detail.
 func (r *report) Logf(format string, args ...any) { r.printf("  · "+format+"\n", args...) }
 
+// Fatalf ends the demo with a panic of type failure.
 func (r *report) Fatalf(format string, args ...any) {
 	r.failed = true
 	panic(failure(fmt.Sprintf(format, args...)))

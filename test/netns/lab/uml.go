@@ -143,6 +143,7 @@ type tail struct {
 // tailSize is enough for a kernel's last words.
 const tailSize = 16 << 10
 
+// Write never fails.
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -151,6 +152,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// String returns what is kept, without carriage returns and the blanks around it.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

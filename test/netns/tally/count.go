@@ -9,6 +9,7 @@ import (
 // A count adds tests up.
 type count struct{ passed, failed, skipped int }
 
+// String returns "3 passed, 1 failed, 0 skipped".
 func (c count) String() string {
 	return fmt.Sprintf("%d passed, %d failed, %d skipped", c.passed, c.failed, c.skipped)
 }
