@@ -24,7 +24,7 @@ func (r *router) announce(request announceRequest) routerReply {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	names := []string{request.Name}
-	if g, ok := r.running["vrrp_sync_group "+request.Name]; ok {
+	if g, ok := r.running[syncKey(request.Name)]; ok {
 		names = g.names
 	}
 	var errs []error
@@ -45,7 +45,7 @@ func (r *router) announce(request announceRequest) routerReply {
 func (l *routerLink) Announce(request announceRequest) error {
 	conn := l.current()
 	if conn == nil {
-		return errors.New("the router process is not running")
+		return errNoRouter
 	}
 	_, err := conn.ask(routerRequest{Announce: &request})
 	return err
@@ -70,7 +70,7 @@ func newAnnounceCommand() *cobra.Command {
 		Long: "Announce tells the network again where the addresses of a vrrp_instance, or of all in a vrrp_sync_group, are: after a switch was\n" +
 			"replaced, for example. It does what a new master does (garp in the configuration) and returns at once. It exits with 1 when this\n" +
 			"director is not master.",
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: usageArgs(oneName),
 		RunE: func(c *cobra.Command, args []string) error {
 			var result announceResult
 			_, err := askDaemon(c.Context(), socket, http.MethodPost, "/api/v1/vrrp/"+url.PathEscape(args[0])+"/announce", &result)

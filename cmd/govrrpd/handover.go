@@ -63,7 +63,7 @@ func (r *router) groupOf(name string) *vrrp.Group {
 			return g.group
 		}
 	}
-	if g, ok := r.running["vrrp_sync_group "+name]; ok {
+	if g, ok := r.running[syncKey(name)]; ok {
 		return g.group
 	}
 	return nil
@@ -73,7 +73,7 @@ func (r *router) groupOf(name string) *vrrp.Group {
 func (l *routerLink) HandOver(request handoverRequest) (*vrrp.HandoverReport, error) {
 	conn := l.current()
 	if conn == nil {
-		return nil, errors.New("the router process is not running")
+		return nil, errNoRouter
 	}
 	reply, err := conn.ask(routerRequest{Handover: &request})
 	if err == nil && reply.Handover == nil {
@@ -139,7 +139,7 @@ func describeHandover(report vrrp.HandoverReport, describe func(vrrp.HandedRoute
 	return strings.Join(lines, "\n")
 }
 
-// oneName wants the name of what is handed over.
+// oneName wants the name of what is handed over or announced.
 func oneName(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return errors.New("want one NAME, that of a vrrp_instance or vrrp_sync_group")

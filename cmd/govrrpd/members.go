@@ -88,7 +88,7 @@ func (r *router) partition(wanted []vrrp.SyncGroup) map[string]*runningGroup {
 			}
 		}
 		if len(g.names) > 0 {
-			out["vrrp_sync_group "+w.Name] = g
+			out[syncKey(w.Name)] = g
 		}
 	}
 	for name := range r.members {
@@ -98,6 +98,9 @@ func (r *router) partition(wanted []vrrp.SyncGroup) map[string]*runningGroup {
 	}
 	return out
 }
+
+// syncKey is the key of the running group that is the sync group of that name.
+func syncKey(name string) string { return "vrrp_sync_group " + name }
 
 // start gives a group its goroutine. No other group runs its members any more.
 func (r *router) start(key string, g *runningGroup) {

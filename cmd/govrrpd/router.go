@@ -146,7 +146,6 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, members: make(map[string]*member), running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
-
 	if r.birth, err = newBirth(); err != nil {
 		return err
 	}
@@ -289,7 +288,7 @@ func (r *router) configure(wanted routerConfig) error {
 	return errors.Join(errs...)
 }
 
-// sameRouter reports whether b is a while reload away from a: role and timers may stay.
+// sameRouter reports whether a reload may make b of a while role and timers stay.
 func sameRouter(a, b *vrrp.Config) bool {
 	return a.Interface == b.Interface && a.VRID == b.VRID && a.Version == b.Version && a.Family() == b.Family() && a.Unicast() == b.Unicast() &&
 		vrrp.SameVMAC(a.VMAC, b.VMAC)

@@ -194,11 +194,14 @@ func (l *routerLink) Stop() error {
 	return conn.stop()
 }
 
+// errNoRouter is the answer while Run starts the router again.
+var errNoRouter = errors.New("the router process is not running, it is being started again")
+
 // Status asks the router for a snapshot.
 func (l *routerLink) Status() (routerStatus, error) {
 	conn := l.current()
 	if conn == nil {
-		return routerStatus{}, errors.New("the router process is not running")
+		return routerStatus{}, errNoRouter
 	}
 	reply, err := conn.ask(routerRequest{Status: true})
 	if err != nil {
