@@ -63,7 +63,8 @@ func (s *source) report(diags hcl.Diagnostics) hcl.Diagnostics {
 // firstCauses rewords diagnostics and drops those that only follow from another one.
 func (s *source) firstCauses(diags hcl.Diagnostics) hcl.Diagnostics {
 	var out hcl.Diagnostics
-	unclosed := map[string]bool{} // files with a quote that is not closed: everything after it is read inside out
+	unclosed := map[string]bool{} // files with a quote that is not closed, or that are no text: everything after it is read inside out
+	foreign := strangers(diags)
 	for _, diag := range diags {
 		if diag.Subject == nil {
 			diag.Subject = &hcl.Range{} // of no file
@@ -72,8 +73,22 @@ func (s *source) firstCauses(diags hcl.Diagnostics) hcl.Diagnostics {
 		if unknownValue(diag) || unclosed[file] {
 			continue
 		}
-		unclosed[file] = diag.Summary == "Invalid multi-line string"
+		unclosed[file] = diag.Summary == "Invalid multi-line string" || diag.Summary == "Invalid character encoding"
+		if foreign[diag.Subject.Start] && diag.Summary != invalidCharacter {
+			continue
+		}
 		out = append(out, s.reword(diag))
+	}
+	return out
+}
+
+// strangers are the places of characters that the language does not have; whatever else is wrong there follows from them.
+func strangers(diags hcl.Diagnostics) map[hcl.Pos]bool {
+	out := map[hcl.Pos]bool{}
+	for _, diag := range diags {
+		if diag.Summary == invalidCharacter {
+			out[diag.Subject.Start] = true
+		}
 	}
 	return out
 }
@@ -107,7 +122,7 @@ func byPlace(a, b *hcl.Diagnostic) int {
 func suggest(given string, names iter.Seq[string]) string {
 	best, distance := "", 1+(len(given)+2)/4 // one slip in four letters
 	for _, name := range slices.Sorted(names) {
-		n := levenshtein.Distance(given, name, nil)
+		n := levenshtein.Distance(strings.ToLower(given), name, nil)
 		if letters(given) == letters(name) {
 			n = 1 // "wcl" for "wlc" is one slip, though two letters differ
 		}

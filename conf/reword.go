@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"regexp"
@@ -66,28 +67,46 @@ func (s *source) rewordForm(diag *hcl.Diagnostic) *hcl.Diagnostic {
 	if m := labels.FindStringSubmatch(diag.Summary); m != nil {
 		return s.rewordLabels(at, m[1])
 	}
-	if diag.Summary == "Invalid character" {
+	if diag.Summary == invalidCharacter {
 		return rewordCharacter(at, s.text(at))
 	}
 	for _, f := range forms() {
 		if f.summary == diag.Summary {
-			return newProblem(at, f.message, f.hint)
+			return newProblem(at, f.message, cmp.Or(s.keepalivedLine(diag), f.hint))
 		}
 	}
 	return nil
 }
 
-// rewordCharacter words the characters that other languages and word processors have, and nil for the rest.
+// invalidCharacter is what HCL says of a character that the language does not have.
+const invalidCharacter = "Invalid character"
+
+// keepalivedLine says what to write instead of a line in the language of keepalived; empty where there is none.
+func (s *source) keepalivedLine(diag *hcl.Diagnostic) string {
+	if diag.Summary != "Invalid block definition" && diag.Summary != "Argument or block definition required" {
+		return ""
+	}
+	at := *diag.Subject
+	before := s.bytes[at.Filename][:at.Start.Byte]
+	from := bytes.LastIndexByte(before, '\n') + 1
+	line := strings.TrimSpace(string(before[from:]) + s.text(at))
+	word, _, _ := strings.Cut(line, " ")
+	hint := translate(word, s.blockAt(at))
+	if hint == "" {
+		return ""
+	}
+	return "this is a word of keepalived's: " + hint
+}
+
+// rewordCharacter words a character that the language does not have; other languages and word processors have some of them.
 func rewordCharacter(at hcl.Range, character string) *hcl.Diagnostic {
 	switch {
-	case character == "":
-		return nil
 	case strings.Contains("'`“”‘’„", character):
 		return newProblem(at, fmt.Sprintf("texts do not stand between %s", character), `write a straight double quote: "`)
 	case character == ";":
 		return newProblem(at, "there is no ; in this language", "put each keyword = value on a line of its own, and , between the elements of a list")
 	}
-	return nil
+	return newProblem(at, "a character that the language does not have", "such characters may only be in comments and in texts between quotes")
 }
 
 // rewordLabels words that a block has too few or too many of the texts between its type and its brace.
@@ -142,6 +161,9 @@ func forms() []form {
 	return []form{
 		{"Invalid multi-line string", "a text between quotes does not end on its line", `is the closing " missing?`},
 		{"Unclosed configuration block", "this block is never closed", "is a } missing, here or in a block before?"},
+		{"Invalid character encoding", "the file is not text in UTF-8", "is it the right file? An editor can save it as UTF-8"},
+		{"Missing item separator", "two elements of a list without a comma between them", "write a comma after each element"},
+		{"Unterminated tuple constructor expression", "this list is never closed", "is a ] missing?"},
 		{"Missing newline after argument", "two keywords on one line", "put each keyword = value on a line of its own"},
 		{"Missing newline after block definition", "something follows the } of a block", "put it on a line of its own"},
 		{"Argument definition required", "a block on one line holds one keyword = value, and no other block", "put each block in it, and the closing }, on lines of their own"},

@@ -137,7 +137,7 @@ func (d *decoder) virtualAddress(text string, at hcl.Range, into *netip.Prefix) 
 	}
 	if p.Bits() < 31 && (addr == p.Masked().Addr() || addr == lastOf(p)) {
 		d.problem(at, fmt.Sprintf("virtual address %s is the %s address of its network", text, map[bool]string{true: "network", false: "broadcast"}[addr == p.Masked().Addr()]),
-			"write an address between them, or /32 if the network is larger")
+			"write the address of a host, neither the first nor the last one of the network, or /32 if the network is larger")
 		return false
 	}
 	*into = p

@@ -1,0 +1,3 @@
+VRRP_Instance "web" {
+  Interface = "eth0"
+}

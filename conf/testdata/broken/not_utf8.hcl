@@ -1,0 +1,4 @@
+vrrp_instance "web" {
+  interface = "ethü"
+  ü = 1
+}
