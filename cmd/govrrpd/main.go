@@ -24,7 +24,7 @@ const (
 	defaultSocket = "/run/govrrpd/control.sock"
 )
 
-// Exit statuses of every command, see the contract in README.md.
+// Exit statuses of every command besides 0, as govrrpd --help says.
 const (
 	exitFailed = 1
 	exitUsage  = 2
