@@ -37,6 +37,22 @@ func arpOf(addr string) func(gopacket.Packet) bool {
 	}
 }
 
+// speaksTo sends a datagram from an address of ours to a host whose hardware address the kernel has to ask for first.
+func (l *lan) speaksTo(t *testing.T, wire *capture, addr, host string) {
+	t.Helper()
+	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: net.ParseIP(addr)}, &net.UDPAddr{IP: net.ParseIP(host), Port: 9})
+	must(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte("x"))
+	must(t, err)
+	eventually(t, "the kernel asks for "+host, func() bool {
+		return len(wire.matching(func(p gopacket.Packet) bool {
+			arp, ok := p.Layer(layers.LayerTypeARP).(*layers.ARP)
+			return ok && net.IP(arp.DstProtAddress).String() == host
+		})) > 0
+	})
+}
+
 // wantARPFrom demands that all of what says where addr is has the hardware address in the frame and in the ARP message.
 func wantARPFrom(t *testing.T, wire *capture, addr string, mac vrrp.MAC) {
 	t.Helper()
@@ -60,7 +76,8 @@ func TestProxyARPAnswersWithTheVMAC(t *testing.T) { // R-8.1.3-01
 	wantARPFrom(t, wire, "198.51.100.2", s.c.VMAC.Address)
 }
 
-// From its start on, the owner speaks for its address with the virtual hardware address alone, and answers once.
+// From its start on, the owner speaks for its address with the virtual hardware address alone, and answers once. When it sends from that
+// address itself, what it asks on the way says nothing of the address.
 func TestOwnerSpeaksWithTheVMACOnly(t *testing.T) { // R-8.1.2-01, R-8.1.2-02, R-8.1.2-04
 	l := newLAN(t)
 	l.address("192.0.2.1/24")
@@ -81,6 +98,7 @@ func TestOwnerSpeaksWithTheVMACOnly(t *testing.T) { // R-8.1.2-01, R-8.1.2-02, R
 	if n := len(wire.matching(arpOf("192.0.2.10"))) - before; n != 1 {
 		t.Errorf("%d answers, want 1", n)
 	}
+	l.speaksTo(t, wire, "192.0.2.10", "192.0.2.77")
 	wantARPFrom(t, wire, "192.0.2.10", c.VMAC.Address)
 	wantARPFrom(t, wire, "192.0.2.11", other.VMAC.Address)
 }
