@@ -72,6 +72,8 @@ func TestHandover(t *testing.T) {
 
 		{"the grace is over after a failover", nil, succeededBy(lower, 3*time.Second, 100), Expired{}, with(obeying(lower, 3*time.Second, 100), aside),
 			a(Send{1}, Retire{retireNone}, Arm{9656250 * time.Microsecond})},
+		{"many addresses outlive the last word for longer", func(c *Config) { c.Addresses = make([]Address, 300) }, succeededBy(lower, time.Second, 100), Expired{},
+			with(obeying(lower, time.Second, 100), aside), a(Send{1}, Retire{retireNone + 300*time.Millisecond}, Arm{3218750 * time.Microsecond})},
 		{"a successor of the lowest priority might yield to a last word", nil, succeededBy(lower, time.Second, 1), Expired{}, with(obeying(lower, time.Second, 1), aside),
 			a(Hold{false}, Arm{3218750 * time.Microsecond})},
 		{"quiet yield has no last word", quietYield, succeededBy(lower, time.Second, 100), Expired{}, with(obeying(lower, time.Second, 100), aside),
