@@ -256,6 +256,7 @@ func (h *Host) reconcile() {
 		h.settling.ring()
 	}
 	for _, p := range h.ports {
+		p.beat.Store(int64(h.beat(p)))
 		if err := p.admit(h.sources(p)); err != nil {
 			h.log.Error("socket filter was not changed, unicast adverts are not heard", "interface", p.name, "error", err)
 		}

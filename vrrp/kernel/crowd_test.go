@@ -1,35 +1,98 @@
 package kernel
 
 import (
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 func TestReaderPausesInACrowdThatItCanServe(t *testing.T) {
 	for _, test := range []struct {
-		name  string
-		reads []int
-		want  time.Duration
+		name    string
+		beat    time.Duration
+		reads   []int
+		want    time.Duration
+		crowded bool
 	}{
-		{"a packet now and then", []int{1, 1}, 0},
-		{"a crowd", []int{1, 1, 1, 5}, crowdBeat},
-		{"more than one read takes", []int{readBatch, readBatch, readBatch}, 0},
-		{"and the end of it", []int{readBatch, readBatch, 7}, crowdBeat},
+		{"a packet now and then", longBeat, []int{1, 1}, 0, false},
+		{"a packet for every second beat", longBeat, []int{1, 1, 1, 1}, 0, false},
+		{"a crowd", longBeat, []int{1, 1, 1, 2}, longBeat, true},
+		{"a few among the impatient", shortBeat, []int{1, 1, 1, 5}, 0, false},
+		{"a crowd of the impatient", shortBeat, []int{1, 1, 1, 14}, shortBeat, true},
+		{"more than one read takes", longBeat, []int{readBatch, readBatch, readBatch}, 0, true},
+		{"and the end of it", longBeat, []int{readBatch, readBatch, 7}, longBeat, true},
+		{"errors", longBeat, []int{-1, -1, -1, -1, -1, -1}, 0, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var c crowdControl
 				began := time.Now()
-				c.pause(t.Context())
+				crowded := c.pause(t.Context(), test.beat)
 				for _, n := range test.reads {
 					c.note(n)
-					c.pause(t.Context())
+					crowded = c.pause(t.Context(), test.beat)
 				}
-				if got := time.Since(began); got != test.want {
-					t.Errorf("paused for %s, want %s", got, test.want)
+				if got := time.Since(began); got != test.want || crowded != test.crowded {
+					t.Errorf("paused for %s, a crowd %t; want %s, %t", got, crowded, test.want, test.crowded)
 				}
 			})
 		})
+	}
+}
+
+// A reader that finds nothing waits at the gate again when the crowd has not come back for a whole window.
+func TestCrowdIsOverAfterAWindowWithoutOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c crowdControl
+		c.pause(t.Context(), longBeat)
+		c.note(100)
+		began := time.Now()
+		for c.pause(t.Context(), longBeat) {
+			c.note(-1) // nothing
+		}
+		if got := time.Since(began); got != 2*crowdWindow {
+			t.Errorf("the crowd was over after %s, want %s: the window that it was in, and one without", got, 2*crowdWindow)
+		}
+	})
+}
+
+// Ports of both beats share wake-ups.
+func TestBeatsFallTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, beat := range []time.Duration{shortBeat, longBeat} {
+			time.Sleep(beat/3 + time.Microsecond)
+			c := crowdControl{began: time.Now(), busy: true}
+			c.pause(t.Context(), beat)
+			if over := time.Now().UnixNano() % int64(beat); over != 0 {
+				t.Errorf("with a beat of %s the reader wakes up %s after one", beat, time.Duration(over))
+			}
+		}
+	})
+}
+
+func TestBeatIsThatOfTheLeastPatientRouter(t *testing.T) {
+	p, ah, far, other := &port{}, &port{}, &port{}, &port{}
+	h := &Host{routers: map[string]*router{
+		"patient":    {config: &vrrp.Config{AdvertInterval: patientInterval}, port: p},
+		"slow":       {config: &vrrp.Config{AdvertInterval: time.Second}, port: far},
+		"impatient":  {config: &vrrp.Config{AdvertInterval: patientInterval - 10*time.Millisecond}, port: other, ah: ah},
+		"over a leg": {config: &vrrp.Config{AdvertInterval: vrrp.MinAdvertInterval}, port: other, legs: map[netip.Addr]*leg{{}: {port: far}}},
+	}}
+	for _, test := range []struct {
+		name string
+		port *port
+		want time.Duration
+	}{
+		{"all are patient", p, longBeat},
+		{"one is not", other, shortBeat},
+		{"one is not, of those that hear authentication headers", ah, shortBeat},
+		{"one is not, of those that hear over another interface", far, shortBeat},
+	} {
+		if got := h.beat(test.port); got != test.want {
+			t.Errorf("%s: beat %s, want %s", test.name, got, test.want)
+		}
 	}
 }

@@ -31,11 +31,6 @@ const (
 	receiveBuffer = 4 << 20
 	// priorityControl is TC_PRIO_CONTROL of linux/pkt_sched.h: adverts overtake bulk traffic in our own transmit queue.
 	priorityControl = 7
-	// In a crowd, more than crowd packets in a crowdWindow, the reader wakes up once in a crowdBeat and reads what there is: a wake-up for
-	// each costs more than everything else that is done with it. An advert comes later by at most that.
-	crowd       = 4
-	crowdWindow = 8 * time.Millisecond
-	crowdBeat   = time.Millisecond
 	// readErrorPause keeps a socket that reports errors without end from using up a CPU.
 	readErrorPause = 10 * time.Millisecond
 )
@@ -49,7 +44,7 @@ type conn interface {
 }
 
 var (
-	_ conn = (*ipv4.RawConn)(nil)
+	_ conn = (*ipv4.PacketConn)(nil)
 	_ conn = (*ipv6.PacketConn)(nil) // its Message is that of ipv4
 )
 
@@ -93,6 +88,7 @@ type port struct {
 	drops                                  vrrp.Drops
 	listeners                              atomic.Pointer[map[uint8]Listener] // by VRID; replaced, never changed
 	deaf                                   atomic.Bool                        // the interface has no carrier
+	beat                                   atomic.Int64                       // of crowds, a time.Duration
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -110,6 +106,7 @@ type port struct {
 func newPort(n portName) *port {
 	p := &port{name: n.ifname, family: n.family, ah: n.ah, group: n.multicast()}
 	p.listeners.Store(&map[uint8]Listener{})
+	p.beat.Store(int64(shortBeat))
 	return p
 }
 
@@ -285,12 +282,18 @@ func (p *port) read(ctx context.Context, conn conn) {
 	}
 	var c crowdControl
 	for {
-		c.pause(ctx)
-		n, err := conn.ReadBatch(batch, 0)
+		flags := 0
+		if c.pause(ctx, time.Duration(p.beat.Load())) {
+			flags = unix.MSG_DONTWAIT
+		}
+		n, err := conn.ReadBatch(batch, flags)
 		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
 			return
 		}
 		c.note(n)
+		if errors.Is(err, unix.EAGAIN) { // a beat that finds nothing
+			continue
+		}
 		if err != nil { // for example an ICMP error that came back
 			p.readErrors.Add(1)
 			rest(ctx, readErrorPause)
@@ -299,39 +302,6 @@ func (p *port) read(ctx context.Context, conn conn) {
 		for _, m := range batch[:n] {
 			p.receive(m)
 		}
-	}
-}
-
-// crowdControl tells a crowd by the packets of the present crowdWindow and of the last.
-type crowdControl struct {
-	began time.Time
-	count int
-	busy  bool // the last window was crowded
-	full  bool // the last read left something: the crowd is too large for pauses
-}
-
-// note takes in how many packets one read of readBatch at most gave.
-func (c *crowdControl) note(n int) { c.count, c.full = c.count+n, n == readBatch }
-
-// pause waits in a crowd for the next beat, so that the read that follows finds what came meanwhile. All readers wait for the same beats,
-// and are served in one wake-up.
-func (c *crowdControl) pause(ctx context.Context) {
-	now := time.Now()
-	if now.Sub(c.began) >= crowdWindow {
-		c.began, c.busy, c.count = now, c.count > crowd, 0
-	}
-	if (c.busy || c.count > crowd) && !c.full {
-		rest(ctx, crowdBeat-time.Duration(now.UnixNano())%crowdBeat)
-	}
-}
-
-// rest waits, but not past the end of ctx.
-func rest(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 

@@ -1,10 +1,8 @@
 package kernel
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -31,18 +29,16 @@ const (
 // openRaw6 returns a socket that sends and hears IPv6 adverts on one interface. The kernel is not asked to check checksums: packets that it
 // drops nobody could count.
 func openRaw6(ifi *net.Interface, destinations []netip.Addr) (conn, syscall.RawConn, error) {
-	control := func(_, _ string, raw syscall.RawConn) error { return prepare(raw, ifi.Name, options6) }
-	lc := net.ListenConfig{Control: control}
-	c, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip6:%d", vrrp.Protocol), "::")
+	c, err := openGated(unix.AF_INET6, vrrp.Protocol, ifi.Name, options6)
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, raw, err := wrap6(c, ifi, destinations)
+	conn, err := wrap6(c, ifi, destinations)
 	if err != nil {
 		c.Close()
 		return nil, nil, err
 	}
-	return conn, raw, nil
+	return conn, c.gate, nil
 }
 
 // options6 are set before the first packet is heard or sent: hop limit, traffic class and no copies of our own adverts for what we send, which
@@ -59,20 +55,15 @@ var options6 = []socketOption{
 }
 
 // wrap6 finishes the set-up: filter, and group, the first of destinations.
-func wrap6(c net.PacketConn, ifi *net.Interface, destinations []netip.Addr) (*ipv6.PacketConn, syscall.RawConn, error) {
-	raw, err := c.(*net.IPConn).SyscallConn()
-	if err != nil {
-		return nil, nil, err
-	}
+func wrap6(c *gatedConn, ifi *net.Interface, destinations []netip.Addr) (*ipv6.PacketConn, error) {
 	conn := ipv6.NewPacketConn(c)
 	if err := setFilter(conn, filter6(destinations)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := discard(raw); err != nil {
-		return nil, nil, err
+	if err := discard(c.gate); err != nil {
+		return nil, err
 	}
-	err = conn.JoinGroup(ifi, &net.IPAddr{IP: destinations[0].AsSlice()})
-	return conn, raw, err
+	return conn, conn.JoinGroup(ifi, &net.IPAddr{IP: destinations[0].AsSlice()})
 }
 
 // filter6 is filter over IPv6: it passes what is sent to one of destinations. The kernel has put fragments together.

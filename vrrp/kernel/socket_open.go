@@ -1,9 +1,7 @@
 package kernel
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -29,24 +27,26 @@ func openAH(ifi *net.Interface, destinations []netip.Addr) (conn, syscall.RawCon
 }
 
 func openProtocol(ifi *net.Interface, protocol int, group netip.Addr, program []bpf.Instruction) (conn, syscall.RawConn, error) {
-	control := func(_, _ string, raw syscall.RawConn) error { return prepare(raw, ifi.Name, options4) }
-	lc := net.ListenConfig{Control: control}
-	c, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", protocol), "0.0.0.0")
+	c, err := openGated(unix.AF_INET, protocol, ifi.Name, options4)
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, raw, err := wrap(c, ifi, group, program)
+	conn, err := wrap(c, ifi, group, program)
 	if err != nil {
 		c.Close()
 		return nil, nil, err
 	}
-	return conn, raw, nil
+	return conn, c.gate, nil
 }
 
 // A socketOption is one whose value is a number.
 type socketOption struct{ level, option, value int }
 
-var options4 = []socketOption{{unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0}}
+// options4 are set before the first packet is heard or sent. What we send has its IP header.
+var options4 = []socketOption{
+	{unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0},
+	{unix.IPPROTO_IP, unix.IP_HDRINCL, 1},
+}
 
 // prepare sets what must hold before the first packet is heard.
 func prepare(raw syscall.RawConn, ifname string, options []socketOption) error {
@@ -63,26 +63,19 @@ func prepare(raw syscall.RawConn, ifname string, options []socketOption) error {
 }
 
 // wrap finishes the set-up: filter, group, and no copies of our own adverts.
-func wrap(c net.PacketConn, ifi *net.Interface, group netip.Addr, program []bpf.Instruction) (*ipv4.RawConn, syscall.RawConn, error) {
-	raw, err := c.(*net.IPConn).SyscallConn()
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, err := ipv4.NewRawConn(c)
-	if err != nil {
-		return nil, nil, err
-	}
+func wrap(c *gatedConn, ifi *net.Interface, group netip.Addr, program []bpf.Instruction) (*ipv4.PacketConn, error) {
+	conn := ipv4.NewPacketConn(c)
 	if err := setFilter(conn, program); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := discard(raw); err != nil {
-		return nil, nil, err
+	if err := discard(c.gate); err != nil {
+		return nil, err
 	}
-	err = errors.Join(
+	err := errors.Join(
 		conn.SetMulticastInterface(ifi),
 		conn.SetMulticastLoopback(false),
 		conn.JoinGroup(ifi, &net.IPAddr{IP: group.AsSlice()}))
-	return conn, raw, err
+	return conn, err
 }
 
 func setFilter(c conn, program []bpf.Instruction) error {

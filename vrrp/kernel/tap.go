@@ -95,7 +95,7 @@ func (t *tap) read(ctx context.Context, p *port) {
 	}
 	var c crowdControl
 	for {
-		c.pause(ctx)
+		c.pause(ctx, time.Duration(p.beat.Load()))
 		n, err := readPackets(raw, b, p.overhear)
 		c.note(n)
 		switch {

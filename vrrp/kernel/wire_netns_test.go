@@ -52,22 +52,26 @@ func (l *lan) capture() *capture {
 // packetSocket opens an Ethernet socket at the peer's end.
 func (l *lan) packetSocket(protocol uint16) *os.File {
 	l.t.Helper()
+	return os.NewFile(uintptr(l.packetDescriptor(protocol)), "packet")
+}
+
+// packetDescriptor is packetSocket without Go's poller, which is woken up when a packet has left.
+func (l *lan) packetDescriptor(protocol uint16) (fd int) {
+	l.t.Helper()
 	link, err := l.peer.LinkByName(l.far)
 	must(l.t, err)
-	var f *os.File
 	inThread(l.t, func() error {
 		if err := netns.Set(l.ns); err != nil {
 			return err
 		}
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		if err != nil {
 			return err
 		}
 		setReceiveBuffer(fd, 16<<20)
-		f = os.NewFile(uintptr(fd), "packet")
 		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol<<8 | protocol>>8, Ifindex: link.Attrs().Index})
 	})
-	return f
+	return fd
 }
 
 // matching returns what arrived and f takes.
@@ -101,15 +105,20 @@ func (l *lan) inject(to net.HardwareAddr, packets ...[]byte) {
 	link, err := l.peer.LinkByName(l.far)
 	must(l.t, err)
 	for _, p := range packets {
-		frame := append(slices.Clone(to), link.Attrs().HardwareAddr...)
-		if p[0]>>4 == 6 {
-			frame = append(frame, 0x86, 0xdd)
-		} else {
-			frame = append(frame, 0x08, 0x00)
-		}
-		_, err := f.Write(append(frame, p...))
+		_, err := f.Write(frameFrom(link.Attrs().HardwareAddr, to, p))
 		must(l.t, err)
 	}
+}
+
+// frameFrom returns an Ethernet frame with a whole IP packet.
+func frameFrom(from, to net.HardwareAddr, packet []byte) []byte {
+	frame := append(slices.Clone(to), from...)
+	if packet[0]>>4 == 6 {
+		frame = append(frame, 0x86, 0xdd)
+	} else {
+		frame = append(frame, 0x08, 0x00)
+	}
+	return append(frame, packet...)
 }
 
 var groupMAC = net.HardwareAddr{0x01, 0x00, 0x5e, 0x00, 0x00, 0x12}

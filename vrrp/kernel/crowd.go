@@ -1,0 +1,79 @@
+package kernel
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// crowdWindow is the time over which a crowd is told.
+	crowdWindow = 32 * time.Millisecond
+	// A crowd is served once in a beat. shortBeat is a tenth of the shortest advert interval. longBeat is for ports all of whose routers have
+	// patientInterval or more; it must stay below the 5 ms that a backup stays awake before it takes over (serveGrace of package vrrp),
+	// in which an advert that waits in the socket has to be heard. Beats are multiples of both since 1970, so that ports share wake-ups.
+	shortBeat       = time.Millisecond
+	longBeat        = 4 * time.Millisecond
+	patientInterval = 80 * time.Millisecond
+)
+
+// crowdControl tells a crowd by the packets of the present crowdWindow and of the last: more than one for every second beat. In a crowd the
+// reader wakes up once in a beat and reads what there is: a wake-up for each packet costs more than everything else that is done with
+// it. An advert is heard later by at most a beat.
+type crowdControl struct {
+	began time.Time
+	count int
+	busy  bool // the last window was crowded
+	full  bool // the last read left something: the crowd is too large for pauses
+}
+
+// note takes in how many packets one read of readBatch at most gave.
+func (c *crowdControl) note(n int) { c.count, c.full = c.count+max(n, 0), n == readBatch }
+
+// pause waits in a crowd for the next beat, so that the read that follows finds what came meanwhile. All readers wait for the same beats,
+// and are served in one wake-up. It reports whether there is a crowd: then the next read must not wait, as there is another beat.
+func (c *crowdControl) pause(ctx context.Context, beat time.Duration) bool {
+	now := time.Now()
+	most := int(crowdWindow / beat / 2)
+	if now.Sub(c.began) >= crowdWindow {
+		c.began, c.busy, c.count = now, c.count > most, 0
+	}
+	crowded := c.busy || c.count > most
+	if crowded && !c.full {
+		rest(ctx, beat-time.Duration(now.UnixNano())%beat)
+	}
+	return crowded
+}
+
+// rest waits, but not past the end of ctx.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// beat returns how often a crowd at p is served: longBeat when every router that hears there is patient. What other routers on the
+// link have for an interval does not matter, their adverts are for nobody here.
+func (h *Host) beat(p *port) time.Duration {
+	for _, r := range h.attached() {
+		if r.hearsAt(p) && r.config.AdvertInterval < patientInterval {
+			return shortBeat
+		}
+	}
+	return longBeat
+}
+
+// hearsAt reports whether p is one of the ports at which adverts for r arrive.
+func (r *router) hearsAt(p *port) bool {
+	if r.port == p || r.ah == p {
+		return true
+	}
+	for _, g := range r.legs {
+		if g.port == p {
+			return true
+		}
+	}
+	return false
+}
