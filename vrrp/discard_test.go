@@ -99,7 +99,7 @@ func (d discard) show(t *testing.T, role Role) {
 	d.wantDropped(t, before, after)
 	pass(5*time.Second - time.Since(host.start))
 	settled(g)
-	want := []sending{{3609375 * time.Microsecond, 100}, {4609375 * time.Microsecond, 100}}
+	want := []sending{{3609375 * time.Microsecond, 100}, {4608 * time.Millisecond, 100}} // the second on a beat
 	if diff := cmp.Diff(want, host.told()); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}

@@ -109,6 +109,9 @@ func (g *Group) loop(ctx context.Context, timer *time.Timer) {
 // work does all that is due, whatever woke us. A master's advert goes out before the queue is read. A backup reads the queue before it
 // takes over: after a stall the timer and the adverts that contradict it are there at the same instant.
 func (g *Group) work() {
+	for _, m := range g.members {
+		m.heedRepeats()
+	}
 	g.learn()
 	g.beginOrders()
 	for _, m := range g.members {
@@ -135,6 +138,19 @@ func (g *Group) work() {
 		m.router.publish()
 	}
 	g.publish()
+	g.expectRepeats()
+}
+
+// expectRepeats has the adverts noted that would change nothing. While a member is master, one that another member obeys does.
+func (g *Group) expectRepeats() {
+	for _, m := range g.members {
+		if m.router.state.Role == Master {
+			return
+		}
+	}
+	for _, m := range g.members {
+		m.expectRepeats()
+	}
 }
 
 // learn takes in what others told, and how holding the addresses ended. It also is how routers start: the first fact is the

@@ -37,7 +37,8 @@ func TestOversleptMasterGoesOnWhenNobodyTookOver(t *testing.T) {
 		woken := a.wakeAt
 		l.elapse(230 * time.Millisecond)
 		listened := 121875 * time.Microsecond // interval and skew
-		a.wantSent(t, woken, sending{listened, 200}, sending{listened + 100*time.Millisecond, 200})
+		next := onBeat(woken.Add(listened+100*time.Millisecond), 100*time.Millisecond)
+		a.wantSent(t, woken, sending{listened, 200}, sending{next.Sub(woken), 200})
 		if len(a.announced) != 1 || len(a.transitions) != 2 {
 			t.Errorf("announced %d times and %d transitions, want 1 and 2: the role stays, the addresses are announced", len(a.announced), len(a.transitions))
 		}
@@ -95,9 +96,10 @@ func TestMasterThatIsALittleLateSpeaksAtOnce(t *testing.T) {
 		master := time.Now().Add(down200)
 		l.elapse(down200 + 50*time.Millisecond)
 		a.wantSent(t, master, sending{0, 200})
-		a.stall(250*time.Millisecond, time.Millisecond) // due at 100 ms, served at 300 ms: not yet too late
+		a.stall(240*time.Millisecond, time.Millisecond) // due at 99 ms, served at 290 ms: not yet too late
 		l.elapse(400 * time.Millisecond)
-		a.wantSent(t, master, sending{300 * time.Millisecond, 200}, sending{400 * time.Millisecond, 200})
+		next := onBeat(master.Add(390*time.Millisecond), 100*time.Millisecond)
+		a.wantSent(t, master, sending{290 * time.Millisecond, 200}, sending{next.Sub(master), 200})
 	})
 }
 

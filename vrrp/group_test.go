@@ -116,8 +116,8 @@ func TestFloodOfLesserAdvertsLeavesTheCadenceExact(t *testing.T) {
 			onTime[s.at.Sub(master)] = true
 		}
 		for i := 1; i <= seconds; i++ {
-			if !onTime[time.Duration(i)*time.Second] {
-				t.Errorf("no advert at %ds sharp", i)
+			if beat := onBeat(master.Add(time.Duration(i)*time.Second), time.Second); !onTime[beat.Sub(master)] {
+				t.Errorf("no advert on the beat before %ds", i)
 			}
 		}
 		if most := seconds * (100 + 1); len(a.sent) > most || len(a.sent) < seconds*99 {

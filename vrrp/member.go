@@ -15,12 +15,13 @@ const inboxSize = 64
 // A Member is one virtual router of a Group. It does nothing before a Group runs it. Its methods hand over facts or read snapshots, never
 // block, and may be called from any goroutine, before, during and after Group.Run.
 type Member struct {
-	router *router
-	follow *followUp
-	facts  facts
-	inbox  chan Advert // capacity inboxSize
-	screen screen
-	driver atomic.Pointer[Group]
+	router  *router
+	follow  *followUp
+	facts   facts
+	inbox   chan Advert // capacity inboxSize
+	repeats repeats
+	screen  screen
+	driver  atomic.Pointer[Group]
 
 	// owned by the goroutine that runs the group:
 	release  chan struct{} // closed when the addresses are to be released for good; nil before the first Group
@@ -54,6 +55,10 @@ func (m *Member) Configure(c *Config) {
 // Receive hands over an advert that package kernel parsed. It reports whether there was room; an advert that finds none is dropped
 // and counted as DropQueue. In a crowd, what is certain to be refused is counted under its own reason and takes no room.
 func (m *Member) Receive(a Advert) bool {
+	if m.repeats.note(a) {
+		m.router.counts.received.Add(1)
+		return true
+	}
 	if len(m.inbox) >= crowded {
 		if err := m.screen.refuse(m.facts.current(), a); err != nil {
 			m.router.counts.drops.Count(refusalOf(err))
@@ -117,6 +122,7 @@ func (m *Member) stop() {
 		return
 	}
 	m.stopped = true
+	m.repeats.stop()
 	m.router.step(Stop{}, time.Time{})
 	m.router.publish()
 	close(m.release)

@@ -84,6 +84,9 @@ const resignMax = handoverWaitMax + 2*time.Second
 // resign ends the part that the members take in the election, as HandOver with Quit has it.
 func (g *Group) resign(timer *time.Timer) {
 	g.orders.quitting = true
+	for _, m := range g.members {
+		m.heedRepeats()
+	}
 	g.tell(HandOver{Quit: true, Wait: g.successorWait()})
 	end := g.members[0].router.now().Add(resignMax)
 	for g.handingOver() && g.members[0].router.now().Before(end) {

@@ -23,6 +23,7 @@ func (r *router) step(ev Event, due time.Time) {
 	before := r.state
 	after, actions := Step(r.config, before, ev)
 	r.state = after
+	r.steady, r.patience = false, onlyArmed(actions)
 	o := occasionOf(before, after, ev, due)
 	for _, a := range actions {
 		r.perform(a, o)

@@ -44,6 +44,10 @@ type router struct {
 	rivalsAt   time.Time // a rival may be gone
 	outUntil   time.Time // the end of the startup delay
 
+	steady   bool          // the last that happened was the advert heard, and it only armed the timer
+	heard    Advert        // while steady
+	patience time.Duration // what the last Step armed the timer to, if it did nothing else; 0 otherwise
+
 	looks      int       // how often the deadline was put off
 	repliedAt  time.Time // last advert sent
 	provokedAt time.Time // last announcement that an advert caused
@@ -114,7 +118,7 @@ func (r *router) weigh(n news) {
 // reconfigure changes what the router goes by; role and deadlines stay, but see hasten.
 func (r *router) reconfigure(c *Config) {
 	old := r.config
-	r.config = c
+	r.config, r.steady = c, false
 	r.speech.reconfigure(c)
 	r.seal.configure(c)
 	r.guard.configure(c)
@@ -206,7 +210,9 @@ func (r *router) receive(a Advert) {
 	ruled := r.state.advertises()
 	peer := r.config.identify(a.From)
 	r.watchPaths(peer, a.From)
+	before := r.state
 	r.group.happen(r, Received{From: peer, Packet: a.Packet}, time.Time{})
+	r.settle(before, a)
 	if ruled && r.state.advertises() && a.Packet.Priority != PriorityResign {
 		r.rivalHeard(a, numReasons)
 	}
