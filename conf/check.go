@@ -235,13 +235,16 @@ func (d *decoder) statuses(a *hcl.Attribute) []checkers.StatusRange {
 	return out
 }
 
+// maxCAFile is some forty times what a system has of authorities, in bytes.
+const maxCAFile = 8 << 20
+
 // caFile reads the name of the file with the authorities, and whether it is there.
 func (d *decoder) caFile(raw *rawCheck, c *checkers.HTTP) {
 	if !d.text(raw.CAFile, "/etc/govrrpd/ca.pem", &c.CAFile) || c.CAFile == "" {
 		return
 	}
 	at := raw.CAFile.Expr.Range()
-	pem, err := os.ReadFile(c.CAFile)
+	pem, _, err := readAtMost(c.CAFile, maxCAFile)
 	switch {
 	case c.InsecureSkipVerify:
 		d.problem(at, "ca_file contradicts verify = false: the certificate is not looked at", "remove one of them")

@@ -8,7 +8,9 @@
 //	nesting.go   bytes that would overflow the parser's stack are refused
 //	variable.go  variable blocks and functions -> what expressions may use
 //	value.go     one attribute -> one value within its range
-//	global.go vrrp.go virtual_server.go check.go   one block each
+//	global.go vrrp.go static.go bfd.go track_source.go virtual_server.go check.go …   one block each
+//	vrrp_*.go    the parts of a vrrp_instance
+//	keepalived.go  keepalived's words and what they are called here
 //	report.go    diagnostics in the operator's words; write.go prints them, secret.go blots out passwords
 //
 // Reading takes about a hundred times the size of the files in memory for a moment. A long-lived caller gives it back with
@@ -61,8 +63,7 @@ type Global struct {
 }
 
 // Load reads files, and folders with all *.hcl in them, as one configuration. vars gives values to variable blocks by their
-// names. The Config is nil when the diagnostics have errors; otherwise they
-// are warnings. They come sorted by place, and Write prints them.
+// names. The Config is nil when the diagnostics have errors; otherwise they are warnings. They come sorted by place, and Write prints them.
 func Load(paths []string, vars map[string]string) (*Config, hcl.Diagnostics) {
 	src := readFiles(paths)
 	src.parse()

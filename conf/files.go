@@ -86,7 +86,7 @@ func (s *source) addFile(path string) {
 	if _, again := s.bytes[path]; again {
 		return
 	}
-	b, err := readAtMost(path, maxBytes-s.size)
+	b, _, err := readAtMost(path, maxBytes-s.size)
 	switch {
 	case errors.Is(err, errTooLong):
 		s.problem(path, "the configuration has more than 16 MiB", "say with dynamic blocks what repeats")
@@ -102,19 +102,27 @@ func (s *source) addFile(path string) {
 // errNotAFile is for folders, pipes and devices.
 var errNotAFile = errors.New("it is no regular file")
 
-var errTooLong = errors.New("file too long")
+var errTooLong = errors.New("it is too long")
 
-func readAtMost(path string, limit int) ([]byte, error) {
+// readAtMost returns what is in a regular file, with its mode: a pipe would make us wait, and a device may have no end.
+func readAtMost(path string, limit int) ([]byte, fs.FileMode, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, errNotAFile
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err == nil && len(b) > limit {
 		err = errTooLong
 	}
-	return b, err
+	return b, info.Mode(), err
 }
 
 // cause strips the path from an error of the file system: the diagnostic names it already.

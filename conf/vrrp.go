@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -79,10 +80,8 @@ type router struct {
 	name string      // `vrrp_instance "web"`, as messages begin
 	vips []hcl.Range // where Addresses[i] is written
 
-	// LinkLocalFirst says that the first IPv6 address has to be link-local.
-	LinkLocalFirst bool
-
 	versioned bool // Version is what the file says
+	unread    bool // an address is missing among Addresses, because it is none
 	sound     bool // nothing in the block is wrong
 }
 
@@ -104,7 +103,7 @@ func (d *decoder) routers(raw []rawRouter) []*vrrp.Config {
 }
 
 func (d *decoder) router(raw *rawRouter) *router {
-	r := &router{raw: raw, LinkLocalFirst: true, name: fmt.Sprintf("vrrp_instance %q", raw.Name), Config: &vrrp.Config{
+	r := &router{raw: raw, name: fmt.Sprintf("vrrp_instance %q", raw.Name), Config: &vrrp.Config{
 		Name: raw.Name, Version: vrrp.V3, Priority: vrrp.PriorityDefault, AdvertInterval: time.Second, Announce: vrrp.AnnounceDefault,
 	}}
 	before := len(d.diags)
@@ -321,15 +320,15 @@ func (d *decoder) secret(a *hcl.Attribute) (text string, set, ok bool) {
 	if !set || !ok {
 		return "", set, ok
 	}
-	if s := v.Type().FriendlyName(); s != "string" && s != "number" {
-		d.problem(a.Expr.Range(), a.Name+" is not text", "write it between quotes")
-		return "", true, false
-	}
-	if v.Type().FriendlyName() == "number" {
+	switch v.Type() {
+	case cty.String:
+		return v.AsString(), true, true
+	case cty.Number:
 		d.problem(a.Expr.Range(), a.Name+" is a number, which may not come out as it is written", "write it between quotes")
-		return "", true, false
+	default:
+		d.problem(a.Expr.Range(), a.Name+" is not text", "write it between quotes")
 	}
-	return v.AsString(), true, true
+	return "", true, false
 }
 
 // checkVRIDs reports virtual routers that would hear each other's adverts as their own.

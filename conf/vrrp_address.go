@@ -41,9 +41,11 @@ func (d *decoder) routerAddresses(r *router) {
 	list, ok := d.list(raw.Addresses, vipExample)
 	for _, e := range list {
 		var a vrrp.Address
-		if ok && d.virtualAddress(e.text, e.at, &a.Prefix) {
-			d.addAddress(r, a, e.at)
+		if !ok || !d.virtualAddress(e.text, e.at, &a.Prefix) {
+			r.unread = true
+			continue
 		}
+		d.addAddress(r, a, e.at)
 	}
 	for _, long := range raw.Address {
 		a := vrrp.Address{}
@@ -51,9 +53,11 @@ func (d *decoder) routerAddresses(r *router) {
 		if raw.VMAC != nil {
 			device = "" // the address is on one that is made for it
 		}
-		if d.addressBlock(&long, device, &a) {
-			d.addAddress(r, a, long.AddressRange)
+		if !d.addressBlock(&long, device, &a) {
+			r.unread = true
+			continue
 		}
+		d.addAddress(r, a, long.AddressRange)
 	}
 	if len(d.diags) == before && d.known(raw.Addresses) && !d.undecoded {
 		d.checkAdvertised(r)

@@ -3,8 +3,6 @@ package conf
 import (
 	"encoding/hex"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,7 +140,7 @@ func (d *decoder) keyFile(a *hcl.Attribute) ([]byte, bool) {
 	if !d.text(a, "/etc/govrrpd/key1", &path) || path == "" {
 		return nil, false
 	}
-	b, mode, err := readKey(path)
+	b, mode, err := readAtMost(path, maxKeyFile)
 	if err != nil {
 		d.problem(a.Expr.Range(), fmt.Sprintf("key file %s %s", quote(path), cause(err)), keyHint)
 		return nil, false
@@ -164,21 +162,3 @@ func (d *decoder) keyFile(a *hcl.Attribute) ([]byte, bool) {
 
 // maxKeyFile is more than a key of the longest kind takes in hexadecimal digits, in bytes.
 const maxKeyFile = 1024
-
-// readKey reads no more than a key, whatever the path names.
-func readKey(path string) ([]byte, os.FileMode, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() { // a pipe would make us wait
-		return nil, 0, errNotAFile
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	return b, info.Mode(), err
-}

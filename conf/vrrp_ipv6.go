@@ -63,8 +63,9 @@ func (d *decoder) prefix6(addr netip.Addr, length string, at hcl.Range, into *ne
 // routerFamily checks what depends on the family, once the addresses are known.
 func (d *decoder) routerFamily(r *router) {
 	raw := r.raw
-	d.flag(raw.LinkFirst, &r.LinkLocalFirst)
-	r.GlobalFirst = !r.LinkLocalFirst
+	linkLocalFirst := true
+	d.flag(raw.LinkFirst, &linkLocalFirst)
+	r.GlobalFirst = !linkLocalFirst
 	if len(r.Addresses) == 0 {
 		return
 	}
@@ -92,6 +93,9 @@ func (r *router) sourceRange() hcl.Range {
 // oneFamily reports the first advertised address that is of another family than the one before all.
 func (d *decoder) oneFamily(r *router) {
 	f := r.Family()
+	if r.unread {
+		return // that one may be the first
+	}
 	i := slices.IndexFunc(r.Addresses, func(a vrrp.Address) bool { return !a.Excluded && vrrp.FamilyOf(a.Prefix.Addr()) != f })
 	if i < 0 {
 		return
@@ -112,7 +116,7 @@ func (d *decoder) routerIPv6(r *router) {
 		r.Checksum = vrrp.FormAuto
 	}
 	i := slices.IndexFunc(r.Addresses, func(a vrrp.Address) bool { return !a.Excluded })
-	if first := r.Addresses[max(i, 0)].Prefix.Addr(); !first.IsLinkLocalUnicast() && r.LinkLocalFirst {
+	if first := r.Addresses[max(i, 0)].Prefix.Addr(); !first.IsLinkLocalUnicast() && !r.GlobalFirst && !r.unread {
 		d.problem(r.vips[max(i, 0)], fmt.Sprintf("the first virtual address is %s, over IPv6 it must be link-local (RFC 9568 section 5.2.9)", first),
 			fmt.Sprintf("write a link-local one before it, the same on all routers, such as %q; or link_local_first = false if all of them allow that, as keepalived does", vip6Example))
 	}
