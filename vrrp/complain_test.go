@@ -54,8 +54,15 @@ func TestRefusedAdvertsAreCountedAndLoggedOnceAMinute(t *testing.T) {
 			a.group.Receive(own)
 			synctest.Wait()
 		}
-		wantLog(t, log, `level=WARN msg="advert dropped" router=a from=198.51.100.200 reason="TTL is not 255: the packet crossed a router" suppressed=0`)
-		want := map[string]uint64{"not_running": 1, "ttl": 3, "own_packet": 3}
+		l.elapse(time.Minute - time.Nanosecond)
+		a.group.Receive(forwarded)
+		l.elapse(time.Nanosecond)
+		a.group.Receive(forwarded)
+		synctest.Wait()
+		line := `level=WARN msg="advert dropped" router=a from=198.51.100.200 reason="TTL is not 255: the packet crossed a router" suppressed=`
+		wantLog(t, log, line+"0",
+			`level=INFO msg="virtual router changed role" router=a from=backup to=master priority=100 reason="no advert for 361ms"`, line+"3")
+		want := map[string]uint64{"not_running": 1, "ttl": 5, "own_packet": 3}
 		got := a.group.Status().Dropped
 		for label := range got {
 			if got[label] != want[label] {
