@@ -3,7 +3,9 @@
 package kernel
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -78,4 +80,25 @@ func TestTapHoldsManyAdverts(t *testing.T) {
 	}()
 	t.Cleanup(func() { tap.close(); <-ended })
 	eventually(t, "all are heard", func() bool { return p.received.Load() == adverts })
+}
+
+func TestReaderOfATapEndsWithIt(t *testing.T) {
+	l := newLAN(t)
+	tap, err := openTap(l.nearLink().Attrs().Index, vrrp.Group4)
+	must(t, err)
+	p := newPort(portName{ifname: l.near, family: vrrp.IPv4})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tap.read(context.Background(), p) // while the host goes on
+	}()
+	tap.close()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Errorf("the reader goes on %s after the tap was closed", patience)
+	}
+	if n := p.readErrors.Load(); n > 0 {
+		t.Errorf("%d read errors are counted, want none", n)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"syscall"
@@ -20,7 +21,7 @@ import (
 // group need be joined and reported on the macvlan.
 type tap struct {
 	index int // of the macvlan
-	file  *os.File
+	gate  *gate
 }
 
 // openTap listens on the macvlan with that index to a multicast group.
@@ -38,14 +39,19 @@ func openTap(index int, group netip.Addr) (*tap, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &tap{index: index, file: os.NewFile(uintptr(fd), "tap")}, nil
+	g, err := newGate(fd)
+	if err != nil {
+		return nil, err
+	}
+	return &tap{index: index, gate: g}, nil
 }
 
-func (t *tap) close() { t.file.Close() }
+// close ends read.
+func (t *tap) close() { t.gate.Close() }
 
 // pause ends read, resume lets it begin again.
-func (t *tap) pause()  { _ = t.file.SetReadDeadline(time.Unix(1, 0)) }
-func (t *tap) resume() { _ = t.file.SetReadDeadline(time.Time{}) }
+func (t *tap) pause()  { _ = t.gate.SetReadDeadline(time.Unix(1, 0)) }
+func (t *tap) resume() { _ = t.gate.SetReadDeadline(time.Time{}) }
 
 // Offsets into the IPv4 and IPv6 headers.
 const (
@@ -89,18 +95,14 @@ func setPacketFilter(fd int, instructions []bpf.Instruction) error {
 // read hands packets to p until the tap is closed or paused.
 func (t *tap) read(ctx context.Context, p *port) {
 	b := make([]byte, readSize6)
-	raw, err := t.file.SyscallConn()
-	if err != nil { // it is closed
-		return
-	}
 	var c crowdControl
 	for {
-		c.pause(ctx, time.Duration(p.beat.Load()))
-		n, err := readPackets(raw, b, p.overhear)
+		crowded := c.pause(ctx, time.Duration(p.beat.Load()))
+		n, err := readPackets(t.gate, b, !crowded, p.overhear)
 		c.note(n)
 		switch {
 		case err == nil:
-		case ctx.Err() != nil || errors.Is(err, os.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded):
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded):
 			return
 		case errors.Is(err, unix.ENETDOWN): // the macvlan was set down, which is what it is as backup
 		default:
@@ -110,8 +112,8 @@ func (t *tap) read(ctx context.Context, p *port) {
 	}
 }
 
-// readPackets waits for packets and hands over those that are queued, up to readBatch. It returns how many.
-func readPackets(raw syscall.RawConn, b []byte, each func([]byte)) (n int, err error) {
+// readPackets hands over packets that are queued, up to readBatch, and waits for the first if it is told to. It returns how many.
+func readPackets(raw syscall.RawConn, b []byte, wait bool, each func([]byte)) (n int, err error) {
 	waitErr := raw.Read(func(fd uintptr) bool {
 		for n < readBatch {
 			var size int
@@ -122,7 +124,7 @@ func readPackets(raw syscall.RawConn, b []byte, each func([]byte)) (n int, err e
 			case unix.EINTR:
 			case unix.EAGAIN:
 				err = nil
-				return n > 0
+				return n > 0 || !wait
 			default:
 				return true
 			}
