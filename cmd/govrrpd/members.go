@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -27,7 +28,7 @@ type runningGroup struct {
 }
 
 // retire ends the virtual routers that are not wanted, or not as what they are, all at once. Those that were in a sync group with them
-// go on at once.
+// go on at once. The caller holds r.mu, which is free while masters wait for their successors.
 func (r *router) retire(wanted map[string]*vrrp.Config, groups []vrrp.SyncGroup) {
 	var leaving []*member
 	for name, m := range r.members {
@@ -46,7 +47,11 @@ func (r *router) retire(wanted map[string]*vrrp.Config, groups []vrrp.SyncGroup)
 	for _, m := range leaving {
 		release.Go(func() { r.run(over, vrrp.NewGroup("", m.Member), m.config.Name) })
 	}
+	r.leaving = leaving
+	r.mu.Unlock()
 	release.Wait()
+	r.mu.Lock()
+	r.leaving = nil
 	for _, m := range leaving {
 		r.host.Detach(m.config.Name)
 		r.keeper.forgetNot(m.config.Name, m.Member)
@@ -174,8 +179,13 @@ func (r *router) memories(lead time.Duration) memories {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make(memories, len(r.members))
-	for name, m := range r.members {
-		out[name] = m.Memory(lead)
+	for _, m := range r.present() {
+		out[m.config.Name] = m.Memory(lead)
 	}
 	return out
+}
+
+// present returns all virtual routers, also those that resign. The caller holds r.mu.
+func (r *router) present() []*member {
+	return append(slices.Collect(maps.Values(r.members)), r.leaving...)
 }

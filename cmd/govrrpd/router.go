@@ -30,7 +30,8 @@ import (
 //	director ── request, one JSON value ──►  router   configure: what is wanted, whole; facts: what changed
 //	         ◄── reply, one JSON value ────           status: what is; handover: failover, takeover; stop: resign and end
 //
-// The values are those of package vrrp. One director is served at a time; a new one takes the place of the old.
+// The values are those of package vrrp. A request with a number may be answered after later ones, and its reply has the number: a reload that
+// removes a master, or a hand-over, takes seconds. Requests without one are answered in their order. One director is served at a time; a new one takes the place of the old.
 
 // A routerRequest asks one thing of the router.
 type routerRequest struct {
@@ -41,14 +42,17 @@ type routerRequest struct {
 	Status    bool                    `json:"status,omitempty"`
 	Stop      bool                    `json:"stop,omitempty"`
 
+	ID       uint64           `json:"id,omitempty"` // of the request; 0 for none
 	Handover *handoverRequest `json:"handover,omitempty"`
 	Announce *announceRequest `json:"announce,omitempty"`
 }
 
 // A routerReply answers one request.
 type routerReply struct {
-	Error  string        `json:"error,omitempty"`
-	Status *routerStatus `json:"status,omitempty"`
+	ID       uint64        `json:"id,omitempty"`       // of the request
+	Numbered bool          `json:"numbered,omitempty"` // the router knows numbers, which one of an older version does not
+	Error    string        `json:"error,omitempty"`
+	Status   *routerStatus `json:"status,omitempty"`
 
 	Handover *vrrp.HandoverReport `json:"handover,omitempty"`
 }
@@ -115,9 +119,12 @@ type router struct {
 
 	groups sync.WaitGroup // all that runs members
 
-	mu      sync.Mutex
+	configuring sync.Mutex // one configuration at a time; taken before mu
+
+	mu      sync.Mutex               // not held while virtual routers resign
 	ctx     context.Context          //nolint:containedctx // parent of all groups, set once by runRouter
 	members map[string]*member       // by name
+	leaving []*member                // that resign, and are not in members any more
 	running map[string]*runningGroup // by key
 	applied routerConfig             // scheduling that is in force
 	tracked trackedFacts
@@ -204,20 +211,40 @@ func (r *router) serve(ctx context.Context, listener net.Listener) error {
 
 // converse answers the requests on conn until it closes.
 func (r *router) converse(conn net.Conn) {
+	var answers sync.WaitGroup
+	defer answers.Wait()
 	defer conn.Close()
-	decoder, encoder := json.NewDecoder(conn), json.NewEncoder(conn)
+	decoder, out := json.NewDecoder(conn), &replyWriter{to: json.NewEncoder(conn)}
 	for {
-		var request json.RawMessage
-		if err := decoder.Decode(&request); err != nil {
+		var raw json.RawMessage
+		if err := decoder.Decode(&raw); err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 				r.log.Warn("conversation with the director ended", "error", err)
 			}
 			return
 		}
-		if err := encoder.Encode(r.reply(request)); err != nil {
+		request := numberOf(raw)
+		if request != 0 {
+			answers.Go(func() { _ = out.write(request, r.reply(raw)) }) // a connection that broke ends the loop, too
+			continue
+		}
+		if err := out.write(request, r.reply(raw)); err != nil {
 			return
 		}
 	}
+}
+
+// A replyWriter writes one reply after the other.
+type replyWriter struct {
+	mu sync.Mutex
+	to *json.Encoder // guarded by mu
+}
+
+func (w *replyWriter) write(request uint64, reply routerReply) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	reply.ID, reply.Numbered = request, true
+	return w.to.Encode(reply)
 }
 
 func (r *router) answer(request routerRequest) routerReply {
@@ -246,13 +273,15 @@ func (r *router) answer(request routerRequest) routerReply {
 
 // waitForGroups returns when every group has resigned. The caller has ended r.ctx, after which configure starts no more.
 func (r *router) waitForGroups() {
-	r.mu.Lock()
-	r.mu.Unlock() //nolint:staticcheck // waits for a configure that was under way
+	r.configuring.Lock()
+	r.configuring.Unlock() //nolint:staticcheck // waits for a configure that was under way
 	r.groups.Wait()
 }
 
 // configure makes the running groups the wanted ones. What did not change is not touched.
 func (r *router) configure(wanted routerConfig) error {
+	r.configuring.Lock()
+	defer r.configuring.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ctx.Err() != nil {
@@ -299,7 +328,7 @@ func (r *router) status() routerStatus {
 	defer r.mu.Unlock()
 	s := routerStatus{PID: os.Getpid(), Version: version, Kernel: r.host.Status(), Routers: []vrrp.Status{}, Groups: []vrrp.GroupStatus{}}
 	s.BFD, s.BFDDropped = r.bfd.Status(), r.bfd.Dropped()
-	for _, m := range r.members {
+	for _, m := range r.present() {
 		s.Routers = append(s.Routers, m.Status())
 	}
 	s.Tracked = r.trackedStatus(s.Routers)

@@ -19,13 +19,20 @@ var errRouterGone = errors.New("the router process closed the connection")
 // A routerConn is one connection to a router. A reader goroutine notices at once when the router goes away.
 type routerConn struct {
 	conn     *net.UnixConn
-	pid      int              // of the router
-	patience time.Duration    // with one request
-	replies  chan routerReply // capacity 1: the reply to the one request under way
+	pid      int           // of the router
+	patience time.Duration // with one request
 	closed   chan struct{}
 
-	mu   sync.Mutex // one request at a time
-	hung bool       // guarded by mu: it did not answer one, and the connection was closed by us
+	turn sync.Mutex // one request at a time, until the router has shown that it knows numbers; taken before mu
+
+	writing sync.Mutex // one request is written at a time
+
+	mu sync.Mutex
+	// guarded by mu:
+	hung     bool // it did not answer a request, and the connection was closed by us
+	numbered bool // requests have numbers
+	last     uint64
+	waiting  map[uint64]chan<- routerReply // capacity 1; by number
 }
 
 func dialRouter(socket string) (*routerConn, error) {
@@ -37,7 +44,7 @@ func dialRouter(socket string) (*routerConn, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	c := &routerConn{conn: conn, pid: pid, patience: routerRequestDeadline, replies: make(chan routerReply, 1), closed: make(chan struct{})}
+	c := &routerConn{conn: conn, pid: pid, patience: routerRequestDeadline, closed: make(chan struct{}), waiting: make(map[uint64]chan<- routerReply)}
 	go c.read()
 	return c, nil
 }
@@ -66,40 +73,100 @@ func (c *routerConn) read() {
 		if decoder.Decode(&reply) != nil {
 			return
 		}
-		c.replies <- reply
+		c.hand(reply)
+	}
+}
+
+// hand gives a reply to whoever waits for it.
+func (c *routerConn) hand(reply routerReply) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.numbered = c.numbered || reply.Numbered
+	if waiter, ok := c.waiting[reply.ID]; ok {
+		delete(c.waiting, reply.ID)
+		waiter <- reply
 	}
 }
 
 // ask sends one request and waits for its reply. A router that does not answer in time is treated as gone.
 func (c *routerConn) ask(request routerRequest) (routerReply, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.hung {
-		return routerReply{}, c.silent()
+	if !c.takesMany() {
+		c.turn.Lock()
+		defer c.turn.Unlock()
 	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(c.patience)) // fails on a closed connection, and so does the write
-	if err := json.NewEncoder(c.conn).Encode(request); err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return routerReply{}, c.giveUp()
-		}
-		_ = c.conn.Close() // half a request may be on its way
-		return routerReply{}, fmt.Errorf("%w: %w", errRouterGone, err)
+	answer, err := c.send(request)
+	if err != nil {
+		return routerReply{}, err
 	}
 	select {
-	case reply := <-c.replies:
+	case reply := <-answer:
 		if reply.Error != "" {
 			return reply, errors.New(reply.Error)
 		}
 		return reply, nil
 	case <-c.closed:
-		return routerReply{}, errRouterGone
+		return routerReply{}, c.ended()
 	case <-time.After(c.patience):
 		return routerReply{}, c.giveUp()
 	}
 }
 
+func (c *routerConn) takesMany() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.numbered
+}
+
+// send writes a request and returns where its reply will be.
+func (c *routerConn) send(request routerRequest) (<-chan routerReply, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	answer, err := c.number(&request)
+	if err != nil {
+		return nil, err
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(c.patience)) // fails on a closed connection, and so does the write
+	err = json.NewEncoder(c.conn).Encode(request)
+	switch {
+	case err == nil:
+		return answer, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, c.giveUp()
+	}
+	_ = c.conn.Close() // half a request may be on its way
+	return nil, fmt.Errorf("%w: %w", errRouterGone, err)
+}
+
+// number gives a request its number and returns where its reply will be.
+func (c *routerConn) number(request *routerRequest) (<-chan routerReply, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hung {
+		return nil, c.silent()
+	}
+	if c.numbered {
+		c.last++
+		request.ID = c.last
+	}
+	answer := make(chan routerReply, 1)
+	c.waiting[request.ID] = answer
+	return answer, nil
+}
+
+// ended says why the connection was closed.
+func (c *routerConn) ended() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hung {
+		return c.silent()
+	}
+	return errRouterGone
+}
+
 // giveUp ends a connection whose other end lives but does not answer.
 func (c *routerConn) giveUp() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.hung = true
 	_ = c.conn.Close()
 	return c.silent()

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // A farEnd is a router as the director sees it: something that listens on a socket and does as it is told by the test.
@@ -114,6 +116,85 @@ func TestRouterIsNeverToldAnOldConfigurationAfterTheNew(t *testing.T) {
 	newest := routerRequest{Configure: &routerConfig{RTPriority: 2}}
 	if diff := cmp.Diff([]routerRequest{newest, newest}, router.heard()); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+// A hand-over and a reload take seconds, and status has to be answered meanwhile. A router of an older version answers in order.
+func TestRequestsDoNotWaitForEachOther(t *testing.T) {
+	for _, numbered := range []bool{true, false} {
+		t.Run(fmt.Sprintf("the router knows numbers %t", numbered), func(t *testing.T) {
+			release, asked := make(chan struct{}), make(chan struct{}, 1)
+			socket := filepath.Join(t.TempDir(), "router.sock")
+			listener, err := listenUnix(socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var serving sync.WaitGroup
+			defer serving.Wait()
+			defer listener.Close()
+			serving.Go(func() { answerSlowly(listener, numbered, asked, release) })
+			conn, err := dialRouter(socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.conn.Close()
+			if _, err := conn.ask(routerRequest{Facts: map[string]vrrp.Verdict{"x": {}}}); err != nil { // shows what the router knows
+				t.Fatal(err)
+			}
+			var slow sync.WaitGroup
+			slow.Go(func() {
+				if reply, err := conn.ask(routerRequest{Handover: &handoverRequest{}}); err != nil || reply.Handover == nil {
+					t.Errorf("hand-over: %+v, %v", reply, err)
+				}
+			})
+			<-asked
+			if !numbered {
+				close(release) // or the next would wait for ever
+			}
+			if reply, err := conn.ask(routerRequest{Status: true}); err != nil || reply.Status == nil {
+				t.Errorf("status: %+v, %v", reply, err)
+			}
+			if numbered {
+				close(release)
+			}
+			slow.Wait()
+		})
+	}
+}
+
+// answerSlowly serves one connection. A hand-over is answered when release is closed.
+func answerSlowly(listener net.Listener, numbered bool, asked chan<- struct{}, release <-chan struct{}) {
+	conn, err := listener.Accept()
+	if err != nil {
+		return
+	}
+	var answers sync.WaitGroup
+	defer answers.Wait()
+	defer conn.Close()
+	decoder, out := json.NewDecoder(conn), &replyWriter{to: json.NewEncoder(conn)}
+	for {
+		var request routerRequest
+		if decoder.Decode(&request) != nil {
+			return
+		}
+		answer := func() {
+			reply := routerReply{Status: &routerStatus{}}
+			if request.Handover != nil {
+				asked <- struct{}{}
+				<-release
+				reply = routerReply{Handover: &vrrp.HandoverReport{}}
+			}
+			if numbered {
+				_ = out.write(request.ID, reply)
+			} else {
+				_ = out.to.Encode(reply)
+			}
+		}
+		if request.ID == 0 {
+			answer()
+			continue
+		}
+		answers.Go(answer)
 	}
 }
 

@@ -25,6 +25,17 @@ func readRequest(raw []byte) (request routerRequest, foreign string, err error) 
 	return request, foreign, nil
 }
 
+// numberOf returns the number of a request, 0 for none or for what cannot be read.
+func numberOf(raw []byte) uint64 {
+	var request struct {
+		ID uint64 `json:"id"`
+	}
+	if json.Unmarshal(raw, &request) != nil {
+		return 0
+	}
+	return request.ID
+}
+
 // reply answers what a director sent.
 func (r *router) reply(raw []byte) routerReply {
 	request, foreign, err := readRequest(raw)

@@ -234,4 +234,19 @@ func TestReloadOfASyncGroupMovesNothing(t *testing.T) {
 	if !a.Has(syncOutside) || !a.Has(syncInside) {
 		t.Error("the others went along")
 	}
+
+	// One becomes another virtual router, for which it has to end and begin.
+	outside := s.WatchHolders(syncOutside, s.nodes[0].Node, s.nodes[1].Node)
+	since := time.Now()
+	if text, err := a.director.Reload(strings.Replace(whole, "= 52", "= 54", 1)); err != nil {
+		t.Fatal(err, text)
+	}
+	s.WaitFor(syncStart, "the other one to be back", func() bool { return a.Has(syncInside) && s.group(a).Role == "master" })
+	outside.Stop()
+	if err := netns.NotOne(outside.Since(since)); err != nil {
+		t.Errorf("the address of the one that stays: %v", err)
+	}
+	if got := a.director.Router("web").Since; !got.Equal(before.VRRP[1].Since) && !got.Equal(before.VRRP[0].Since) {
+		t.Errorf("web is master since %s, want as before: %+v", got, before.VRRP)
+	}
 }
