@@ -47,8 +47,8 @@ type Set struct {
 	news     map[string]*Verdict // names with a delivery under way; the value, if any, is what to tell next
 }
 
-// NewSet returns a Set without checks; nothing happens before Run. See Report for how report is called. Each verdict is logged at level
-// info, each failed probe at debug. Up to 4096 probes run at once, or fewer where the limit of open files is low.
+// NewSet returns a Set without checks; nothing happens before Run. See Report for how report is called. Each verdict
+// and each failed probe is logged at debug: what a verdict leads to is for report to log. Up to 4096 probes run at once, or fewer where the limit of open files is low.
 func NewSet(report Report, log *slog.Logger) *Set {
 	return newSet(report, log, concurrency(openFiles()), rand.Float64)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -57,7 +58,7 @@ func (d *decoder) lifetime(a *hcl.Attribute, into *vrrp.Address) {
 	if !d.given(a) {
 		return
 	}
-	if v, set, ok := d.value(a); set && ok && v.Type().FriendlyName() == "string" && v.AsString() == "forever" {
+	if v, set, ok := d.value(a); set && ok && v.Type() == cty.String && v.AsString() == "forever" {
 		into.Preferred = vrrp.Some(vrrp.Forever)
 		return
 	}

@@ -53,7 +53,6 @@ type Check struct {
 // Global is what the block of that name says.
 type Global struct {
 	RouterID    string        // the name of this director in logs and status; the host's name unless set
-	ScriptUser  string        // scripts run as this user; empty for the daemon's own
 	RTPriority  int           // SCHED_RR priority of the router process, 1 to 99; 0 for the normal scheduler
 	LockMemory  bool          // the router process keeps its pages in memory
 	StateFolder string        // where the router process keeps what must survive a boot; an absolute path

@@ -43,7 +43,7 @@ func (d *decoder) buildGlobal(r *rawGlobal) {
 		d.flag(r.LockMemory, &d.global.LockMemory)
 		d.flag(r.FlushOnStop, &d.global.FlushOnStop)
 		d.duration(r.Refresh, span{low: 100 * time.Millisecond, high: time.Hour}, &d.global.Refresh)
-		d.scriptUser(r.ScriptUser)
+		d.credential = d.user(r.ScriptUser)
 		d.startup(r)
 		d.multicastGroups(r)
 		if r.Announce != nil {
@@ -57,31 +57,25 @@ func (d *decoder) buildGlobal(r *rawGlobal) {
 	}
 }
 
-// scriptUser looks the user up whom scripts run as.
-func (d *decoder) scriptUser(a *hcl.Attribute) {
-	if credential, name := d.user(a); credential != nil {
-		d.global.ScriptUser, d.credential = name, credential
-	}
-}
-
 // user looks up a user of this host; nil when none is named, or there is no such one.
-func (d *decoder) user(a *hcl.Attribute) (credential *checkers.Credential, name string) {
+func (d *decoder) user(a *hcl.Attribute) *checkers.Credential {
+	name := ""
 	if !d.text(a, "nobody", &name) || name == "" {
-		return nil, ""
+		return nil
 	}
 	u, err := user.Lookup(name)
 	if err != nil {
 		d.problem(a.Expr.Range(), fmt.Sprintf("%s %s is not a user of this host", a.Name, quote(name)),
 			fmt.Sprintf("create it with: useradd --system --no-create-home %s; or write %s = %q", name, a.Name, "nobody"))
-		return nil, ""
+		return nil
 	}
 	uid, errU := strconv.ParseUint(u.Uid, 10, 32)
 	gid, errG := strconv.ParseUint(u.Gid, 10, 32)
 	if errU != nil || errG != nil {
 		d.problem(a.Expr.Range(), fmt.Sprintf("%s %s has the ids %s and %s, want numbers", a.Name, quote(name), u.Uid, u.Gid), "")
-		return nil, ""
+		return nil
 	}
-	return &checkers.Credential{UID: uint32(uid), GID: uint32(gid)}, name
+	return &checkers.Credential{UID: uint32(uid), GID: uint32(gid)}
 }
 
 // stateFolderDefault is where FHS section 5.8 wants what programs keep over a boot.

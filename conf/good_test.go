@@ -66,7 +66,7 @@ func TestContractExample(t *testing.T) {
 	want := &Config{
 		Files: []string{"testdata/good/contract.hcl"},
 		Global: Global{StateFolder: stateFolderDefault,
-			RouterID: "lb1", ScriptUser: "root", RTPriority: 50, LockMemory: true, FlushOnStop: true, Refresh: 5 * time.Second,
+			RouterID: "lb1", RTPriority: 50, LockMemory: true, FlushOnStop: true, Refresh: 5 * time.Second,
 		},
 		Routers: []*vrrp.Config{{
 			Name: "web", Interface: "eth0", VRID: 51, Version: vrrp.V3, Priority: 150, AdvertInterval: time.Second, QuietYield: true, NoPreempt: true,

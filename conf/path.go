@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -53,5 +54,5 @@ func (d *decoder) wantsAH(a *rawAuthentication) bool {
 		return false
 	}
 	v, set, ok := d.value(a.Type)
-	return set && ok && v.Type().FriendlyName() == "string" && v.AsString() == "ah"
+	return set && ok && v.Type() == cty.String && v.AsString() == "ah"
 }

@@ -136,7 +136,7 @@ func (d *decoder) trackScript(raw *rawTrackScript, names map[string]hcl.Range) {
 	}
 	script := checkers.Script{User: d.credential}
 	if d.given(raw.User) {
-		script.User, _ = d.user(raw.User)
+		script.User = d.user(raw.User)
 	}
 	script.Command = d.command(raw.Command, raw.Place, s.block)
 	if len(script.Command) > 0 {

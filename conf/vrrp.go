@@ -81,6 +81,7 @@ type router struct {
 	vips []hcl.Range // where Addresses[i] is written
 
 	versioned bool // Version is what the file says
+	strict    bool // strict = true
 	unread    bool // an address is missing among Addresses, because it is none
 	sound     bool // nothing in the block is wrong
 }
@@ -175,7 +176,10 @@ func (d *decoder) routerIdentity(r *router) {
 	}
 }
 
-// device reads the name of an interface; 15 bytes is what the kernel keeps (IFNAMSIZ).
+// maxDevice is how long the name of an interface may be, in bytes: IFNAMSIZ of linux/if.h without the zero.
+const maxDevice = 15
+
+// device reads the name of an interface.
 func (d *decoder) device(a *hcl.Attribute, into *string) {
 	name := ""
 	if !d.text(a, "eth0", &name) || name == "" {
@@ -189,10 +193,10 @@ func (d *decoder) device(a *hcl.Attribute, into *string) {
 // deviceName reports a text that cannot be the name of an interface.
 func (d *decoder) deviceName(keyword, name string, at hcl.Range) bool {
 	bad := strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r == ':' || unicode.IsSpace(r) })
-	if name != "" && len(name) <= 15 && !bad && name != "." && name != ".." {
+	if name != "" && len(name) <= maxDevice && !bad && name != "." && name != ".." {
 		return true
 	}
-	d.problem(at, fmt.Sprintf("%s %s is not the name of an interface (1 to 15 bytes, without / : and blanks)", keyword, quote(name)),
+	d.problem(at, fmt.Sprintf("%s %s is not the name of an interface (1 to %d bytes, without / : and blanks)", keyword, quote(name), maxDevice),
 		"`ip link` lists the names that this host has")
 	return false
 }

@@ -69,8 +69,8 @@ func (d *decoder) longForm(raw *rawAddress, a *vrrp.Address) bool {
 	before := len(d.diags)
 	d.device(raw.Interface, &a.Interface)
 	d.text(raw.Label, "eth1:web", &a.Label)
-	if len(a.Label) > 15 || strings.ContainsFunc(a.Label, unicode.IsSpace) {
-		d.problem(raw.Label.Expr.Range(), fmt.Sprintf("label %s is not 1 to 15 bytes without blanks", quote(a.Label)), `write label = "eth1:web", for example`)
+	if len(a.Label) > maxDevice || strings.ContainsFunc(a.Label, unicode.IsSpace) {
+		d.problem(raw.Label.Expr.Range(), fmt.Sprintf("label %s is not 1 to %d bytes without blanks", quote(a.Label), maxDevice), `write label = "eth1:web", for example`)
 	}
 	advertised := true
 	d.flag(raw.Advertised, &advertised)

@@ -64,8 +64,8 @@ func (d *decoder) optionContradictions(r *router) {
 
 // strict makes the router keep to RFC 9568, and refuses what the RFC does not know.
 func (d *decoder) strict(r *router) {
-	raw, on := r.raw, false
-	if d.flag(raw.Strict, &on); !on {
+	raw := r.raw
+	if d.flag(raw.Strict, &r.strict); !r.strict {
 		return
 	}
 	refuse := func(at hcl.Range, what, hint string) {
@@ -106,14 +106,7 @@ func (d *decoder) strict(r *router) {
 
 // strictAnnounce is what the RFC has: one gratuitous ARP for each address.
 func (d *decoder) strictAnnounce(r *router) {
-	on := false
-	if r.raw.Strict == nil || r.raw.Announce != nil || d.announce != nil {
-		return
-	}
-	if v, set, ok := d.value(r.raw.Strict); set && ok && v.Type().FriendlyName() == "bool" {
-		on = v.True()
-	}
-	if on {
+	if r.strict && r.raw.Announce == nil && d.announce == nil {
 		r.Announce = vrrp.Announce{Repeat: 1}
 	}
 }

@@ -68,7 +68,7 @@ type rawHop struct {
 
 const routeExample = "192.0.2.1"
 
-// route reads one block. Dev is the interface of a route that names none of its own but needs one; empty for the kernel's choice.
+// route reads one block, and reports whether nothing is wrong with it.
 func (d *decoder) route(raw *rawRoute, r *vrrp.HeldRoute) bool {
 	before := len(d.diags)
 	d.routeNetwork("destination", raw.Prefix, raw.PrefixRange, raw.Via, &r.Prefix)

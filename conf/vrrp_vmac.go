@@ -60,9 +60,6 @@ func (d *decoder) vmacNames(r *router, v *vrrp.VMAC) {
 	}
 }
 
-// maxDevice is how long the name of an interface may be, in bytes.
-const maxDevice = 15
-
 // hardwareAddress reads an Ethernet address that one interface can have.
 func (d *decoder) hardwareAddress(a *hcl.Attribute, into *vrrp.MAC) {
 	text := ""

@@ -1,7 +1,6 @@
 package vrrp
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -91,9 +90,6 @@ const (
 	RestoreLost LossPolicy = iota
 	StepDownOnLoss
 )
-
-// InterfaceOf returns the interface that a lives on: its own, or that of the router.
-func (c *Config) InterfaceOf(a Address) string { return cmp.Or(a.Interface, c.Interface) }
 
 // validateHeld checks addresses, routes and rules by themselves.
 func (c *Config) validateHeld() error {

@@ -172,7 +172,7 @@ func (e *Engine) apply(c *Config) error {
 	e.byName[c.Name], e.byDiscr[p.session.Discriminator] = p, p
 	e.byNeighbor[c.Neighbor] = append(e.byNeighbor[c.Neighbor], p)
 	heap.Push(&e.due, p)
-	// The first packet is sent at a random moment of the first second: a thousand sessions do not begin at once.
+	// The first packet is sent at a random moment within firstWithin: a thousand sessions do not begin at once.
 	p.interval = p.session.Interval(c)
 	if p.interval > 0 {
 		p.next = p.since.Add(time.Duration(e.random.Float64() * float64(min(p.interval, firstWithin))))

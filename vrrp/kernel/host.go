@@ -206,7 +206,7 @@ func (h *Host) Announce(c *vrrp.Config) error {
 	}
 	byInterface := map[string][]netip.Addr{}
 	for _, a := range c.Addresses {
-		name := interfaceOf(c, a)
+		name := c.AddressInterface(a)
 		byInterface[name] = append(byInterface[name], a.Prefix.Addr())
 	}
 	for _, a := range h.announcing() {

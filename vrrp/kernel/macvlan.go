@@ -48,7 +48,7 @@ func macvlansOf(c *vrrp.Config) []macvlan {
 
 // metricOf returns the metric of the route to the subnet of a.
 func metricOf(c *vrrp.Config, a vrrp.Address) uint32 {
-	if c.VMAC == nil || interfaceOf(c, a) == a.Interface {
+	if c.VMAC == nil || c.AddressInterface(a) == a.Interface {
 		return 0
 	}
 	return vmacMetric

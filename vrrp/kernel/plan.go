@@ -19,14 +19,11 @@ type want struct {
 // String returns "192.0.2.10/24 on eth0".
 func (w want) String() string { return fmt.Sprintf("%s on %s", w.prefix, w.ifname) }
 
-// interfaceOf returns the name of the interface that a lives on.
-func interfaceOf(c *vrrp.Config, a vrrp.Address) string { return c.AddressInterface(a) }
-
 // wants returns what c wants present while it is master.
 func wants(c *vrrp.Config) []want {
 	out := make([]want, len(c.Addresses))
 	for i, a := range c.Addresses {
-		out[i] = want{interfaceOf(c, a), a.Prefix, a.Label, a.AddressOptions}
+		out[i] = want{c.AddressInterface(a), a.Prefix, a.Label, a.AddressOptions}
 		out[i].opts.Metric = cmp.Or(a.Metric, metricOf(c, a))
 	}
 	return out

@@ -49,7 +49,7 @@ func (h *Host) Claims(ctx context.Context, c *vrrp.Config) []vrrp.Claim {
 	}
 	addrs := map[wire][]netip.Addr{}
 	for _, a := range c.Addresses {
-		w := wire{interfaceOf(c, a), vrrp.FamilyOf(a.Prefix.Addr())}
+		w := wire{c.AddressInterface(a), vrrp.FamilyOf(a.Prefix.Addr())}
 		addrs[w] = append(addrs[w], a.Prefix.Addr())
 	}
 	var out []vrrp.Claim
