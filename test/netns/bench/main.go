@@ -1,10 +1,11 @@
 // Command bench measures govrrpd side by side with keepalived, in one run on one machine: compare figures within a run only.
 //
-//	bench [-o bench.json] [-runs 10] [-scale 1m] [-tables 3] [-only failover|scale|tables]
+//	bench [-o bench.json] [-runs 10] [-scale 1m] [-tables 3] [-only failover|scale|addresses|tables]
 //
 // It prints a table `metric, govrrpd, keepalived, ratio`, writes the same with every single figure as JSON, and ends with status 1 when
 // govrrpd misses a target. The runs of the daemons take turns, so that a slow moment of the machine hits both.
 //
+//	addresses.go  namespaces of this kernel: many addresses taken over
 //	scale.go      namespaces of this kernel: a thousand virtual routers on four links
 //	failover.go   namespaces of this kernel: the cable of the master is pulled, a client pings
 //	tables.go     a kernel with IPVS (bin/lab runs this program again, inside): a big IPVS table is programmed
@@ -49,6 +50,7 @@ var parts = []struct {
 }{
 	{"failover", measureFailover},
 	{"scale", measureScale},
+	{"addresses", measureAddresses},
 	{"tables", measureTables},
 }
 
@@ -59,7 +61,7 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	fs.IntVar(&o.runs, "runs", 10, "failovers of each kind and daemon")
 	fs.IntVar(&o.tables, "tables", 3, "tables that each program fills")
 	fs.DurationVar(&o.scale, "scale", time.Minute, "how long a thousand instances are watched")
-	fs.StringVar(&o.only, "only", "", "measure this alone: failover, scale or tables")
+	fs.StringVar(&o.only, "only", "", "measure this alone: failover, scale, addresses or tables")
 	fs.BoolVar(&o.inside, "inside", false, "what bench tells itself in the lab")
 	_ = fs.Parse(args) // ExitOnError
 	if o.inside {
