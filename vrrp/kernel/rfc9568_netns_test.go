@@ -328,26 +328,6 @@ func TestAdvertsComeFromThePrimaryAddress(t *testing.T) { // R-7.2-04
 	}
 }
 
-// A host that could go a shorter way gets no redirect from an address that it does not use as its router.
-func TestRedirectsDoNotComeFromThePhysicalAddress(t *testing.T) { // R-8.1.1-01
-	s := newSite(t, nil)
-	must(t, s.h.Hold(s.c, true))
-	wire := s.in.capture()
-	set(t, setting{"ipv4", s.in.near, "send_redirects", "1"})
-	s.in.inject(net.HardwareAddr(s.c.VMAC.Address[:]), datagram(t, "192.0.2.3", 5300)) // on the host's own network
-	if !s.forwards(t, net.HardwareAddr(s.c.VMAC.Address[:]), 5302) {
-		t.Error("the control was not forwarded")
-	}
-	for _, p := range wire.matching(func(p gopacket.Packet) bool {
-		icmp, ok := p.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4)
-		return ok && icmp.TypeCode.Type() == layers.ICMPv4TypeRedirect
-	}) {
-		if ip := p.Layer(layers.LayerTypeIPv4).(*layers.IPv4); ip.SrcIP.String() != "192.0.2.10" {
-			t.Errorf("a redirect from %s", ip.SrcIP)
-		}
-	}
-}
-
 // Group membership is the kernel's: it comes with the address and goes with it.
 func TestMasterIsInTheSolicitedNodeGroups(t *testing.T) { // R-6.4.3-02, R-6.4.2-09
 	l := newLAN(t)
