@@ -93,7 +93,8 @@ func SplitAH(payload []byte) ([]byte, error) {
 }
 
 // A guard is what a router with an authentication header knows. The zero value is that of a router without. The router's goroutine
-// owns it.
+// owns it. It is no part of Memory: a mark is void after two silent intervals, a live sender renews it in one, and our own sequence begins
+// with the clock.
 type guard struct {
 	ah *AH // nil for none
 

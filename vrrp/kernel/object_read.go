@@ -13,13 +13,11 @@ import (
 
 // listObjects adds what the kernel has of one kind to out.
 func (s *routeSocket) listObjects(k listing, out map[objectID]foundObject) error {
-	for range dumpTries {
-		err := s.listObjectsOnce(k, out)
-		if !errors.Is(err, errInterrupted) {
-			return err
-		}
+	err := whole(func() error { return s.listObjectsOnce(k, out) })
+	if errors.Is(err, errInterrupted) {
+		return fmt.Errorf("list routes and rules: %w", err)
 	}
-	return fmt.Errorf("list routes and rules: %w", errInterrupted)
+	return err
 }
 
 func (s *routeSocket) listObjectsOnce(k listing, out map[objectID]foundObject) error {

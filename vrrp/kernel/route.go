@@ -119,15 +119,23 @@ func askForAck(b []byte) {
 	binary.NativeEndian.PutUint16(b[6:], binary.NativeEndian.Uint16(b[6:])|unix.NLM_F_ACK)
 }
 
-// dump lists the links and addresses of the namespace into a new table.
-func (s *routeSocket) dump() (*table, error) {
+// whole tries to list something until no change has interrupted that: what is missing in an interrupted list may be there.
+func whole(try func() error) error {
 	for range dumpTries {
-		t, err := s.dumpOnce()
-		if !errors.Is(err, errInterrupted) {
-			return t, err
+		if err := try(); !errors.Is(err, errInterrupted) {
+			return err
 		}
 	}
-	return nil, fmt.Errorf("list links and addresses: %w", errInterrupted)
+	return errInterrupted
+}
+
+// dump lists the links and addresses of the namespace into a new table.
+func (s *routeSocket) dump() (t *table, err error) {
+	err = whole(func() (err error) { t, err = s.dumpOnce(); return err })
+	if errors.Is(err, errInterrupted) {
+		return nil, fmt.Errorf("list links and addresses: %w", err)
+	}
+	return t, err
 }
 
 func (s *routeSocket) dumpOnce() (*table, error) {

@@ -3,8 +3,8 @@ package kernel
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -103,32 +103,24 @@ func appendRouteDump(b []byte, family uint8, table int, seq uint32) []byte {
 	return finish(b, start)
 }
 
-// dumpRoutes calls each for every route of a family in a table, and maybe for others. A kernel before 4.20 lists all tables.
+// dumpRoutes calls each for every route of a family in a table, and maybe for others. A kernel before 4.20 lists all tables. The error is
+// errInterrupted when routes changed meanwhile, so that some may be missing.
 func (s *routeSocket) dumpRoutes(family uint8, table int, each func(routeFact)) error {
 	_ = unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
 	s.seq++
-	if err := s.send(appendRouteDump(nil, family, table, s.seq)); err != nil {
-		return err
-	}
-	err := s.receive(func(m message) (bool, error) {
-		switch {
-		case m.seq != s.seq:
-		case m.typ == unix.NLMSG_DONE:
-			return true, parseDone(m)
-		case m.typ == unix.NLMSG_ERROR:
-			return true, parseAck(m)
-		case m.typ == unix.RTM_NEWROUTE:
-			if r, ok := parseRoute(m.body); ok {
-				each(r)
-			}
+	err := s.list(appendRouteDump(nil, family, table, s.seq), func(m message) {
+		if m.typ != unix.RTM_NEWROUTE {
+			return
 		}
-		return false, nil
+		if r, ok := parseRoute(m.body); ok {
+			each(r)
+		}
 	})
 	if errors.Is(err, unix.ENOENT) { // there is no such table
 		return nil
 	}
 	if err != nil {
-		return os.NewSyscallError("list routes", err)
+		return fmt.Errorf("list routes: %w", err)
 	}
 	return nil
 }

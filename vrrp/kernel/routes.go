@@ -184,18 +184,28 @@ func readRoutes(wanted []vrrp.Route, name func(int) string) (map[string]vrrp.Ver
 			continue
 		}
 		read[p] = true
-		err := s.dumpRoutes(p.family, p.table, func(r routeFact) {
-			for _, w := range wanted {
-				if hop, ok := r.serves(w, name); ok {
-					found[w.Name] = vrrp.Verdict{State: vrrp.Up, Reason: hopText(w, hop, name)}
-				}
-			}
-		})
+		up, err := s.routesUp(p.family, p.table, wanted, name)
 		if err != nil {
 			return nil, err
 		}
+		maps.Copy(found, up)
 	}
 	return found, nil
+}
+
+// routesUp returns the verdicts on those of the wanted routes that are in a table.
+func (s *routeSocket) routesUp(family uint8, table int, wanted []vrrp.Route, name func(int) string) (up map[string]vrrp.Verdict, err error) {
+	err = whole(func() error {
+		up = map[string]vrrp.Verdict{} // one that went away in the midst of an interrupted list is not there
+		return s.dumpRoutes(family, table, func(r routeFact) {
+			for _, w := range wanted {
+				if hop, ok := r.serves(w, name); ok {
+					up[w.Name] = vrrp.Verdict{State: vrrp.Up, Reason: hopText(w, hop, name)}
+				}
+			}
+		})
+	})
+	return up, err
 }
 
 // routeText is a route as `ip route` writes it.

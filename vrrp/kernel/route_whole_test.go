@@ -1,0 +1,33 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+)
+
+func TestInterruptedListIsMadeAgain(t *testing.T) {
+	broken := errors.New("broken")
+	for _, tt := range []struct {
+		name  string
+		errs  []error // of the attempts; the last one stays
+		tries int
+		want  error
+	}{
+		{"at once", []error{nil}, 1, nil},
+		{"after two changes", []error{errInterrupted, fmt.Errorf("list: %w", errInterrupted), nil}, 3, nil},
+		{"another error", []error{errInterrupted, broken}, 2, broken},
+		{"changes that do not end", []error{errInterrupted}, dumpTries, errInterrupted},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tries := 0
+			err := whole(func() error {
+				tries++
+				return tt.errs[min(tries, len(tt.errs))-1]
+			})
+			if !errors.Is(err, tt.want) || tries != tt.tries {
+				t.Errorf("%v after %d attempts, want %v after %d", err, tries, tt.want, tt.tries)
+			}
+		})
+	}
+}
