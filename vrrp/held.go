@@ -47,9 +47,10 @@ func (t RouteType) forwards() bool { return t == 0 || t == RouteUnicast || t == 
 // RouteMark is the protocol number that routes and rules of ours carry (rtm_protocol, FRA_PROTOCOL): the protocol number of VRRP.
 const RouteMark = 112
 
-// TableMain is RT_TABLE_MAIN, and tableLocal RT_TABLE_LOCAL.
 const (
-	TableMain  = 254
+	// MainTable is the kernel's routing table that routes are in unless they say otherwise (RT_TABLE_MAIN).
+	MainTable = 254
+	// tableLocal is RT_TABLE_LOCAL.
 	tableLocal = 255
 )
 
@@ -58,7 +59,7 @@ type HeldRoute struct {
 	Prefix       netip.Prefix // destination, masked; its address says the family
 	From         netip.Prefix // IPv6: only for packets from here; the zero Prefix for all
 	Type         RouteType    // 0 is RouteUnicast
-	Table        uint32       // 0 is TableMain, or the table local for RouteLocal
+	Table        uint32       // 0 is MainTable, or the table local for RouteLocal
 	Metric       uint32       // IPv6: 0 becomes 1024
 	TOS          uint8        // IPv4: only for packets with this type of service
 	Scope        Optional[uint8]
@@ -140,7 +141,7 @@ func (r HeldRoute) InTable() uint32 {
 	case r.Type == RouteLocal:
 		return tableLocal
 	}
-	return TableMain
+	return MainTable
 }
 
 // String returns the route as messages name it: "route 0.0.0.0/0 via 192.0.2.1 dev eth0 table 100".
@@ -157,7 +158,7 @@ func (r HeldRoute) String() string {
 		}
 		b.WriteString(h.String())
 	}
-	if t := r.InTable(); t != TableMain {
+	if t := r.InTable(); t != MainTable {
 		fmt.Fprintf(&b, " table %d", t)
 	}
 	if r.Metric != 0 {

@@ -53,7 +53,7 @@ type Rule struct {
 	L3MDev   bool // the packet belongs to a VRF, whose table is looked up; it takes the place of Table
 
 	Action RuleAction // 0 is RuleTable
-	Table  uint32     // 0 is TableMain
+	Table  uint32     // 0 is MainTable
 	Goto   uint32
 
 	SuppressPrefix Optional[uint32] // a route found is ignored when its prefix is not longer than this
@@ -100,7 +100,7 @@ func (r Rule) Lookup() uint32 {
 	case r.Action > RuleTable || r.L3MDev:
 		return 0
 	case r.Table == 0:
-		return TableMain
+		return MainTable
 	}
 	return r.Table
 }

@@ -12,9 +12,6 @@ const (
 	KindRoute     = "route"
 )
 
-// MainTable is the number of the kernel's routing table that routes are in unless they say otherwise.
-const MainTable = 254
-
 // MaxDelay is the longest delay of an InterfaceDelay, as of keepalived's interface_up_down_delays.
 const MaxDelay = 255 * time.Second
 
