@@ -21,13 +21,14 @@ type disorder struct {
 	flaps   [flapsTold]time.Time // when such routers began to, the newest first
 }
 
-// notice returns in words what is wrong on the segment of c; empty for nothing. Within patience a master is expected to advertise.
-func (d *disorder) notice(c *Config, st State, a Advert, patience time.Duration, now time.Time) string {
+// notice returns in words what is wrong on the segment of c, whose role is st's since a moment; empty for nothing. Within patience a master is
+// expected to advertise.
+func (d *disorder) notice(c *Config, st State, since time.Time, a Advert, patience time.Duration, now time.Time) string {
 	if text := d.secondOwner(c, a, patience, now); text != "" {
 		return text
 	}
 	if st.advertises() && a.Packet.Priority != PriorityResign && whoYields(st, a) == RivalYields {
-		return d.flapping(patience, now)
+		return d.flapping(now.Sub(since) > patience, patience, now)
 	}
 	return ""
 }
@@ -46,9 +47,10 @@ func (d *disorder) secondOwner(c *Config, a Advert, patience time.Duration, now 
 }
 
 // flapping is for a master that worse routers try to replace again and again: they cannot have heard its adverts, which were late, as
-// behind a full queue, or lost. That they go on is a rival; that they come back is this.
-func (d *disorder) flapping(patience time.Duration, now time.Time) string {
-	began := d.worseAt.IsZero() || now.Sub(d.worseAt) > patience
+// behind a full queue, or lost. That they go on is a rival; that they come back is this. Who was master before us, and says a last word
+// when we take the role back, is neither: only what comes to a master in office counts.
+func (d *disorder) flapping(inOffice bool, patience time.Duration, now time.Time) string {
+	began := inOffice && (d.worseAt.IsZero() || now.Sub(d.worseAt) > patience)
 	d.worseAt = now
 	if !began {
 		return ""

@@ -40,6 +40,28 @@ func TestMasterTellsOfFlapping(t *testing.T) { // R-2.5-01
 	})
 }
 
+// A worse router that was master while we were away, and says a last word when we come back, has heard us: that is no flapping.
+func TestTakingTheRoleBackIsNoFlapping(t *testing.T) {
+	onLAN(t, func(t *testing.T, l *lan) {
+		a, b := l.add(groupConfig("a", 200, nil), 1), l.add(groupConfig("b", 100, nil), 2)
+		a.start()
+		b.start()
+		l.elapse(5 * time.Second)
+		for range flapsTold + 1 {
+			a.group.Track("link", Verdict{Fault: "link: eth0 is down"})
+			l.elapse(2 * time.Second)
+			a.group.Track("link", Verdict{})
+			l.elapse(2 * time.Second)
+		}
+		if n := len(b.transitions); n < 2*flapsTold {
+			t.Fatalf("b changed role %d times, want at least %d", n, 2*flapsTold)
+		}
+		if w := a.group.Status().Warnings; len(w) > 0 {
+			t.Errorf("warnings %+v, want none", w)
+		}
+	})
+}
+
 // wantMention demands that a difference of the stranger was logged n times.
 func wantMention(t *testing.T, lines []string, difference string, n int) {
 	t.Helper()

@@ -204,7 +204,7 @@ func (r *router) receive(a Advert) {
 	for _, difference := range Differences(r.config, a) {
 		r.complainAbout(a.From, difference)
 	}
-	if text := r.disorder.notice(r.config, r.state, a, max(DownInterval(r.config, r.state), 3*a.Packet.Interval), r.now()); text != "" {
+	if text := r.disorder.notice(r.config, r.state, r.since, a, max(DownInterval(r.config, r.state), 3*a.Packet.Interval), r.now()); text != "" {
 		r.complainAbout(a.From, text)
 	}
 	ruled := r.state.advertises()
