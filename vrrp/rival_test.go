@@ -20,7 +20,7 @@ func TestWhyTwoMastersStay(t *testing.T) {
 		want    string // part of it
 	}{
 		{"another password", nil, DropPassword, "its adverts are refused here: password is wrong; it probably refuses ours for the same: give both the same authentication"},
-		{"version", func(_ *Config, a *Advert) { a.Packet.Version = V2 }, DropVersion, "(it sends version 2, this router version 3)"},
+		{"version", func(_ *Config, a *Advert) { a.Packet.Version = V2 }, DropVersion, "(it sends version 2, this router version 3): give both the same"},
 		{"interval of version 2", func(_ *Config, a *Advert) { a.Packet.Interval = 2 * time.Second }, DropInterval, "(it advertises every 2s, we every 100ms)"},
 		{"TTL", func(_ *Config, a *Advert) { a.TTL = 254 }, DropTTL, "(TTL 254): two networks are joined"},
 		{"checksum form", nil, DropForm, `write checksum = "auto" here`},
@@ -148,7 +148,7 @@ func TestSplitBrainByPasswordIsToldOnceAndShown(t *testing.T) {
 			l.elapse(100 * time.Millisecond)
 		}
 		want := []string{`level=WARN msg="two masters" router=a from=198.51.100.200 mac="" priority=220 must_yield="this router" ` +
-			`why="its adverts are refused here: VRRP version is not the configured one (it sends version 2, this router version 3)" suppressed=0`}
+			`why="its adverts are refused here: VRRP version is not the configured one (it sends version 2, this router version 3): give both the same" suppressed=0`}
 		if diff := cmp.Diff(want, log.with("two masters")); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
 		}

@@ -67,11 +67,11 @@ func whyDeaf(c *Config, a Advert) string {
 func remedy(c *Config, a Advert, refusal Reason) string {
 	switch refusal {
 	case DropVersion:
-		return fmt.Sprintf(" (it sends version %d, this router version %d)", a.Packet.Version, c.Version)
+		return fmt.Sprintf(" (it sends version %d, this router version %d): give both the same", a.Packet.Version, c.Version)
 	case DropPassword, DropAuthType, DropAHHeader, DropAHInvalid:
 		return "; it probably refuses ours for the same: give both the same authentication"
 	case DropInterval:
-		return fmt.Sprintf(" (it %s)", intervalDiffers(a.Packet.Interval, c.AdvertInterval))
+		return fmt.Sprintf(" (it %s): give both the same", intervalDiffers(a.Packet.Interval, c.AdvertInterval))
 	case DropHMAC, DropHMACMissing, DropHMACMalformed, DropHMACKey, DropHMACInvalid:
 		return "; it probably refuses ours for the same: give both the same hmac keys"
 	case DropForm:
