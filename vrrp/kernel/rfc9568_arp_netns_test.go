@@ -40,15 +40,16 @@ func arpOf(addr string) func(gopacket.Packet) bool {
 // speaksTo sends a datagram from an address of ours to a host whose hardware address the kernel has to ask for first.
 func (l *lan) speaksTo(t *testing.T, wire *capture, addr, host string) {
 	t.Helper()
-	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: net.ParseIP(addr)}, &net.UDPAddr{IP: net.ParseIP(host), Port: 9})
+	conn, err := net.DialUDP("udp", &net.UDPAddr{IP: net.ParseIP(addr)}, &net.UDPAddr{IP: net.ParseIP(host), Port: 9})
 	must(t, err)
 	defer conn.Close()
 	_, err = conn.Write([]byte("x"))
 	must(t, err)
 	eventually(t, "the kernel asks for "+host, func() bool {
 		return len(wire.matching(func(p gopacket.Packet) bool {
-			arp, ok := p.Layer(layers.LayerTypeARP).(*layers.ARP)
-			return ok && net.IP(arp.DstProtAddress).String() == host
+			arp, _ := p.Layer(layers.LayerTypeARP).(*layers.ARP)
+			ns, _ := p.Layer(layers.LayerTypeICMPv6NeighborSolicitation).(*layers.ICMPv6NeighborSolicitation)
+			return arp != nil && net.IP(arp.DstProtAddress).String() == host || ns != nil && ns.TargetAddress.String() == host
 		})) > 0
 	})
 }

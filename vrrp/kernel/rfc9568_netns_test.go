@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +189,7 @@ func TestSolicitationsAreAnsweredWithTheVMAC(t *testing.T) { // R-6.4.3-02, R-6.
 	wire := l.capture()
 	l.ping(t, "2001:db8::10")
 	l.unanswered(t, "2001:db8::98") // a second, in which another answer would come
+	l.speaksTo(t, wire, "2001:db8::10", "2001:db8::77")
 	vmac := net.HardwareAddr(c.VMAC.Address[:])
 	answers := 0
 	for _, p := range wire.matching(solicitedNAs("2001:db8::10")) {
@@ -200,16 +202,27 @@ func TestSolicitationsAreAnsweredWithTheVMAC(t *testing.T) { // R-6.4.3-02, R-6.
 	if answers == 0 {
 		t.Error("no answer was seen")
 	}
+	wantSolicitationsFrom(t, wire, vmac, "2001:db8::10", "fe80::100")
+}
+
+// wantSolicitationsFrom demands that there are solicitations from the addresses, and that they name the hardware address.
+func wantSolicitationsFrom(t *testing.T, wire *capture, mac net.HardwareAddr, addrs ...string) {
+	t.Helper()
+	seen := 0
 	for _, p := range wire.matching(func(p gopacket.Packet) bool { return p.Layer(layers.LayerTypeICMPv6NeighborSolicitation) != nil }) {
 		ip := p.Layer(layers.LayerTypeIPv6).(*layers.IPv6)
-		if s := ip.SrcIP.String(); s != "2001:db8::10" && s != "fe80::100" {
+		if !slices.Contains(addrs, ip.SrcIP.String()) {
 			continue // that of the peer
 		}
+		seen++
 		for _, o := range p.Layer(layers.LayerTypeICMPv6NeighborSolicitation).(*layers.ICMPv6NeighborSolicitation).Options {
-			if o.Type == layers.ICMPv6OptSourceAddress && !bytes.Equal(o.Data, vmac) {
+			if o.Type == layers.ICMPv6OptSourceAddress && !bytes.Equal(o.Data, mac) {
 				t.Errorf("a solicitation of %s has the hardware address %x", ip.SrcIP, o.Data)
 			}
 		}
+	}
+	if seen == 0 {
+		t.Errorf("no solicitation of %v was seen", addrs)
 	}
 }
 
