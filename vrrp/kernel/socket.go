@@ -97,16 +97,20 @@ type port struct {
 	index    int // of the interface that conn is bound to; 0 for none
 	id       uint16
 	buf      []byte
-	hops     uint8        // IPv6: hop limit of unicast that conn was told; 0 for none
-	path     path         // IPv6: of the last advert
-	sources  []netip.Addr // unicast destinations that the filter passes
-	overflow uint64       // of sockets before conn
+	to       unix.SockaddrInet4 // of buf
+	sendto   func(fd uintptr)   // sends buf; made once, so that an advert costs no garbage
+	sendErr  error              // of sendto
+	hops     uint8              // IPv6: hop limit of unicast that conn was told; 0 for none
+	path     path               // IPv6: of the last advert
+	sources  []netip.Addr       // unicast destinations that the filter passes
+	overflow uint64             // of sockets before conn
 }
 
 func newPort(n portName) *port {
 	p := &port{name: n.ifname, family: n.family, ah: n.ah, group: n.multicast()}
 	p.listeners.Store(&map[uint8]Listener{})
 	p.beat.Store(int64(shortBeat))
+	p.sendto = func(fd uintptr) { p.sendErr = unix.Sendto(int(fd), p.buf, unix.MSG_DONTWAIT, &p.to) }
 	return p
 }
 
@@ -260,12 +264,11 @@ func (p *port) write(src, dst netip.Addr, packet vrrp.Packet) error {
 		p.id = 1 // the kernel would choose one for 0
 	}
 	p.buf = appendAdvert(p.buf[:0], src, dst, p.id, packet)
-	to := &unix.SockaddrInet4{Addr: dst.As4()}
-	var sendErr error
-	err := p.raw.Control(func(fd uintptr) {
-		sendErr = unix.Sendto(int(fd), p.buf, unix.MSG_DONTWAIT, to)
-	})
-	return errors.Join(err, os.NewSyscallError("sendto", sendErr))
+	p.to.Addr = dst.As4()
+	if err := p.raw.Control(p.sendto); err != nil {
+		return err
+	}
+	return os.NewSyscallError("sendto", p.sendErr)
 }
 
 var errNoSource = errors.New("interface has no address to send from")

@@ -43,6 +43,18 @@ func TestAdvertsLeaveByteExact(t *testing.T) {
 	}
 }
 
+func TestSendCostsNoGarbage(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	c := l.config("web", 51, "192.0.2.10/24")
+	h := newHost(t)
+	must(t, h.Attach(c, newRecorder()))
+	p := vrrp.NewPacket(c, 100)
+	if n := testing.AllocsPerRun(100, func() { must(t, h.Send(c, vrrp.Group4, p)) }); n != 0 {
+		t.Errorf("an advert costs %v allocations, want none", n)
+	}
+}
+
 // dropsOne puts a bad packet on the wire and a good one after it, which must be heard and proves that the reader is done with the bad one, and
 // holds that this was dropped for reason.
 func (l *lan) dropsOne(t *testing.T, h *Host, r *recorder, to net.HardwareAddr, bad, good []byte, reason vrrp.Reason) {
