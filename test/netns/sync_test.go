@@ -52,13 +52,15 @@ func (n *syncNode) hcl() string {
 type syncSite struct {
 	*netns.World
 	t     *testing.T
-	nodes [2]*syncNode // the better one first
+	nodes [2]*syncNode      // the better one first
+	lans  [2]*netns.Segment // outside and inside
 }
 
 func newSyncSite(t *testing.T) *syncSite {
 	t.Helper()
 	s := &syncSite{World: netns.New(t), t: t}
 	outside, inside := s.Segment("lan0"), s.Segment("lan1")
+	s.lans = [2]*netns.Segment{outside, inside}
 	for i, priority := range []int{200, 100} {
 		n := &syncNode{Node: s.Node(string(rune('a' + i))), priority: priority}
 		n.outside = outside.Attach(n.Node, "eth0", fmt.Sprintf("192.0.2.%d/24", i+1))
