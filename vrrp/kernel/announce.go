@@ -120,30 +120,20 @@ func awaitPacket(ctx context.Context, complain func(error)) (int, error) {
 type transmit func(l link, addrs []netip.Addr) (sent int)
 
 func (a *announcer) loop(ctx context.Context, send transmit) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	var quiet time.Time // no group leaves before this
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.wake:
-		case <-timer.C:
-		}
-		now := time.Now()
+	a.wake.serve(ctx, func(now time.Time) time.Time {
 		if now.Before(quiet) {
-			timer.Reset(quiet.Sub(now))
-			continue
+			return quiet
 		}
 		n, next := a.step(now, send)
 		if n > 0 {
 			quiet = now.Add(announceGap)
 		}
-		timer.Stop()
-		if !next.IsZero() {
-			timer.Reset(later(next, quiet).Sub(now))
+		if next.IsZero() {
+			return next
 		}
-	}
+		return later(next, quiet)
+	})
 }
 
 // step sends one group. It returns how many addresses were in it, and when there is more to send; the zero time for never.

@@ -138,24 +138,13 @@ func (a *advertiser) run(ctx context.Context, log *slog.Logger) {
 	defer a.attach(nil)
 	ear := &solicitations{heard: a.solicit, log: log}
 	defer ear.close()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.wake:
-		case <-timer.C:
+	a.wake.serve(ctx, func(now time.Time) time.Time {
+		next := a.step(now)
+		if again := now.Add(compareRetry); !ear.follow(ctx, a.listensOn()) && (next.IsZero() || again.Before(next)) {
+			return again
 		}
-		next := a.step(time.Now())
-		timer.Stop()
-		if !next.IsZero() {
-			timer.Reset(time.Until(next))
-		}
-		if !ear.follow(ctx, a.listensOn()) {
-			timer.Reset(compareRetry)
-		}
-	}
+		return next
+	})
 }
 
 func (a *advertiser) attach(w *frameWriter) {
