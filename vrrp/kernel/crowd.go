@@ -26,8 +26,8 @@ type crowdControl struct {
 	full  bool // the last read left something: the crowd is too large for pauses
 }
 
-// note takes in how many packets one read of readBatch at most gave.
-func (c *crowdControl) note(n int) { c.count, c.full = c.count+max(n, 0), n == readBatch }
+// note takes in how many packets one read of at most most gave.
+func (c *crowdControl) note(n, most int) { c.count, c.full = c.count+max(n, 0), n == most }
 
 // pause waits in a crowd for the next beat, so that the read that follows finds what came meanwhile. All readers wait for the same beats,
 // and are served in one wake-up. It reports whether there is a crowd: then the next read must not wait, as there is another beat.

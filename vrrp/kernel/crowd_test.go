@@ -32,7 +32,7 @@ func TestReaderPausesInACrowdThatItCanServe(t *testing.T) {
 				began := time.Now()
 				crowded := c.pause(t.Context(), test.beat)
 				for _, n := range test.reads {
-					c.note(n)
+					c.note(n, readBatch)
 					crowded = c.pause(t.Context(), test.beat)
 				}
 				if got := time.Since(began); got != test.want || crowded != test.crowded {
@@ -48,10 +48,10 @@ func TestCrowdIsOverAfterAWindowWithoutOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c crowdControl
 		c.pause(t.Context(), longBeat)
-		c.note(100)
+		c.note(100, readBatch)
 		began := time.Now()
 		for c.pause(t.Context(), longBeat) {
-			c.note(-1) // nothing
+			c.note(-1, readBatch) // nothing
 		}
 		if got := time.Since(began); got != 2*crowdWindow {
 			t.Errorf("the crowd was over after %s, want %s: the window that it was in, and one without", got, 2*crowdWindow)

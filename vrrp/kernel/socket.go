@@ -24,6 +24,8 @@ import (
 const (
 	// readBatch is how many packets one system call reads at most.
 	readBatch = 128
+	// smallBatch is how many it is prepared for as long as that is enough: each place costs, filled or not.
+	smallBatch = 16
 	// readSize is more than the longest advert with the longest IP header, in bytes.
 	readSize = 2048
 	// receiveBuffer holds some five thousand adverts, in bytes: a process that was stopped reads on where it was, and the adverts of a
@@ -289,11 +291,15 @@ func (p *port) read(ctx context.Context, conn conn) {
 		if c.pause(ctx, time.Duration(p.beat.Load())) {
 			flags = unix.MSG_DONTWAIT
 		}
-		n, err := conn.ReadBatch(batch, flags)
+		most := smallBatch
+		if c.full {
+			most = readBatch
+		}
+		n, err := conn.ReadBatch(batch[:most], flags)
 		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
 			return
 		}
-		c.note(n)
+		c.note(n, most)
 		if errors.Is(err, unix.EAGAIN) { // a beat that finds nothing
 			continue
 		}

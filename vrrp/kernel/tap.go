@@ -99,7 +99,7 @@ func (t *tap) read(ctx context.Context, p *port) {
 	for {
 		crowded := c.pause(ctx, time.Duration(p.beat.Load()))
 		n, err := readPackets(t.gate, b, !crowded, p.overhear)
-		c.note(n)
+		c.note(n, readBatch)
 		switch {
 		case err == nil:
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded):
