@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/govrrpd/govrrpd/checkers"
+	"github.com/govrrpd/govrrpd/ipvs"
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
@@ -31,11 +32,8 @@ type rawGlobal struct {
 	Announce     *rawAnnounce   `hcl:"garp,block"`
 }
 
-// refreshDefault is often enough that an operator's slip with ipvsadm is repaired before the next call comes in.
-const refreshDefault = 2 * time.Second
-
 func (d *decoder) buildGlobal(r *rawGlobal) {
-	d.global = Global{Refresh: refreshDefault, StateFolder: stateFolderDefault}
+	d.global = Global{Refresh: ipvs.RefreshDefault, StateFolder: stateFolderDefault}
 	if r != nil {
 		d.text(r.RouterID, "lb1", &d.global.RouterID)
 		d.number(r.RTPriority, 0, 99, "write 0 for the normal scheduler, or 1 to 99 for SCHED_RR; 50 is a good value", &d.global.RTPriority)

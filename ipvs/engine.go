@@ -26,7 +26,8 @@ type Kernel interface {
 // table can tell.
 var ErrUnconfirmed = errors.New("no answer from the kernel")
 
-// RefreshDefault is how often the kernel's table is read when Options do not say.
+// RefreshDefault is how often the kernel's table is read when Options do not say: an operator's slip with ipvsadm is repaired before the next
+// call comes in.
 const RefreshDefault = 2 * time.Second
 
 // Options are what an Engine is told beside the virtual servers.
