@@ -72,7 +72,7 @@ func (s *source) rewordForm(diag *hcl.Diagnostic) *hcl.Diagnostic {
 	}
 	for _, f := range forms() {
 		if f.summary == diag.Summary {
-			return newProblem(at, f.message, cmp.Or(s.keepalivedLine(diag), f.hint))
+			return newProblem(at, f.message, cmp.Or(s.lineHint(diag), f.hint))
 		}
 	}
 	return nil
@@ -81,21 +81,29 @@ func (s *source) rewordForm(diag *hcl.Diagnostic) *hcl.Diagnostic {
 // invalidCharacter is what HCL says of a character that the language does not have.
 const invalidCharacter = "Invalid character"
 
-// keepalivedLine says what to write instead of a line in the language of keepalived; empty where there is none.
-func (s *source) keepalivedLine(diag *hcl.Diagnostic) string {
+// lineHint says what to write instead of a line that is neither keyword = value nor a block, as in the language of keepalived; empty when its
+// first word tells nothing.
+func (s *source) lineHint(diag *hcl.Diagnostic) string {
 	if diag.Summary != "Invalid block definition" && diag.Summary != "Argument or block definition required" {
 		return ""
 	}
 	at := *diag.Subject
-	before := s.bytes[at.Filename][:at.Start.Byte]
-	from := bytes.LastIndexByte(before, '\n') + 1
-	line := strings.TrimSpace(string(before[from:]) + s.text(at))
-	word, _, _ := strings.Cut(line, " ")
-	hint := translate(word, s.blockAt(at))
-	if hint == "" {
+	src := s.bytes[at.Filename]
+	line, _, _ := bytes.Cut(src[bytes.LastIndexByte(src[:at.Start.Byte], '\n')+1:], []byte("\n"))
+	words := strings.Fields(string(line))
+	if len(words) == 0 {
 		return ""
 	}
-	return "this is a word of keepalived's: " + hint
+	if hint := translate(words[0], s.blockAt(at)); hint != "" {
+		return "this is a word of keepalived's: " + hint
+	}
+	switch _, block := schemaOf(words[0]); {
+	case strings.HasPrefix(words[0], "!"):
+		return "a comment begins with #"
+	case block && words[len(words)-1] == "{":
+		return "write " + blockForm(words[0], "")
+	}
+	return ""
 }
 
 // rewordCharacter words a character that the language does not have; other languages and word processors have some of them.

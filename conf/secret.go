@@ -17,6 +17,8 @@ var (
 	secretName = regexp.MustCompile(`(?i)pass|secret|token|credential|^hex$`)
 	// secretLine finds secrets in a file that does not parse, where a syntax tree would miss them.
 	secretLine = regexp.MustCompile(`(?i)(?:pass|secret|token|credential|\bhex\b)[\w-]*"?\s*[=:]\s*`)
+	// bareSecretLine does so in a file of another language, which has a blank where ours has the = sign.
+	bareSecretLine = regexp.MustCompile(`(?i)(?:pass|secret|token|credential|\bhex\b)[\w-]*"?\s+([^\s={:].*)$`)
 	// defaultLine does so for a variable whose name is on another line.
 	defaultLine = regexp.MustCompile(`\bdefault\s*=\s*`)
 )
@@ -93,6 +95,9 @@ func hidden(line, file string, start int, secrets []hcl.Range, parsed bool) (fro
 	}
 	if m := secretLine.FindStringIndex(line); m != nil && m[1] < from {
 		from, to = m[1], len(line)
+	}
+	if m := bareSecretLine.FindStringSubmatchIndex(line); m != nil && !parsed {
+		from, to = min(from, m[2]), len(line)
 	}
 	if m := defaultLine.FindStringIndex(line); m != nil && !parsed {
 		from, to = min(from, m[1]), len(line)

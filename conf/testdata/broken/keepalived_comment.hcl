@@ -1,0 +1,4 @@
+! Configuration File for keepalived
+global_defs {
+  router_id lb1
+}
