@@ -79,6 +79,7 @@ func TestAdmit(t *testing.T) {
 		{"authentication header", secret, withPassword, func(a *Advert) { a.Packet.AuthType = 2 }, DropAuthType},
 		{"another password", secret, withPassword, func(a *Advert) { a.Packet.Password[0]++ }, DropPassword},
 		{"a longer password", secret, withPassword, func(a *Advert) { a.Packet.Password[7] = 'x' }, DropPassword},
+		{"an HMAC that we could not check", nil, nil, func(a *Advert) { a.Packet.Trailer = make([]byte, hmacLen) }, DropHMAC},
 		{"version 2, 2 s", version2, asVersion2, func(a *Advert) { a.Packet.Interval = 2 * time.Second }, DropInterval},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -168,6 +169,8 @@ func TestDifferences(t *testing.T) { // R-7.1-12, R-7.1-14, R-8.3.2-02, R-8.3.2-
 		{"another order", two, addresses(second, vectorVIP), nil},
 		{"interval", nil, func(a *Advert) { a.Packet.Interval = 3 * time.Second }, []string{"advertises every 3s, we every 1s"}},
 		{"equal priority", nil, priority(100), []string{"has our priority 100: the higher address decides"}},
+		{"an owner, which we are not", nil, priority(255), nil},
+		{"no owner, which we are", func(c *Config) { c.Priority = 255 }, nil, nil},
 		{"two owners", func(c *Config) { c.Priority = 255 }, priority(255), []string{"two routers have priority 255: only one can own the addresses"}},
 		{"one address more", nil, addresses(vectorVIP, second), []string{"advertises addresses that we do not have: 192.0.2.101"}},
 		{"one address less", two, nil, []string{"does not advertise our addresses: 192.0.2.101"}},

@@ -387,3 +387,20 @@ func BenchmarkAppend(b *testing.B) {
 		p.Append(buf, vectorSource, Group4)
 	}
 }
+
+func TestOnlyUnicastMayHaveAnotherTTL(t *testing.T) { // R-5.1.1.3-01
+	for _, tt := range []struct {
+		name string
+		dst  netip.Addr
+		ttl  uint8 // as configured
+		want uint8
+	}{
+		{"multicast", Group4, 64, 255},
+		{"unicast", vectorPeer, 64, 64},
+		{"unicast by default", vectorPeer, 0, 255},
+	} {
+		if got := (Packet{TTL: tt.ttl}).HopLimit(tt.dst); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
