@@ -62,6 +62,16 @@ func TestAHIsThatOfKeepalived(t *testing.T) {
 	}
 }
 
+// The password of version 2 is sent in the clear; with an authentication header it is the key, and nobody may see it.
+func TestAHKeyIsNotSent(t *testing.T) {
+	c := machineConfig(version2)
+	c.AH, c.Password = true, "s3cret"
+	p := NewPacket(c, 100)
+	if p.AuthType != AuthAH || bytes.Contains(p.Marshal(us, Group4), []byte(c.Password)) {
+		t.Errorf("type %d, message %x; want type %d, and not the key", p.AuthType, p.Marshal(us, Group4), AuthAH)
+	}
+}
+
 func TestAHCoversWhatRoutersMayNotChange(t *testing.T) {
 	src := netip.MustParseAddr("198.51.100.1")
 	for _, dst := range []netip.Addr{Group4, netip.MustParseAddr("198.51.100.2")} {
