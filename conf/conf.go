@@ -69,7 +69,7 @@ func Load(paths []string, vars map[string]string) (*Config, hcl.Diagnostics) {
 	if src.diags.HasErrors() {
 		return nil, src.report(src.diags)
 	}
-	d := &decoder{src: src}
+	d := &decoder{src: src, trackedAt: map[trackedIn]hcl.Range{}}
 	c := d.config(vars)
 	diags := src.report(d.diags)
 	if diags.HasErrors() {
@@ -110,6 +110,7 @@ type decoder struct {
 	diags      hcl.Diagnostics
 
 	sources      trackables               // what can be tracked
+	trackedAt    map[trackedIn]hcl.Range  // where that is written
 	track        Track                    // the same, to be looked at
 	interfaces   map[string]*rawInterface // by name
 	surroundings vrrp.Surroundings

@@ -71,6 +71,9 @@ func (t trackables) define(kind, name string, s *trackable) *trackable {
 // used reports whether anybody tracks the source.
 func (t trackables) used(kind, name string) bool { return t[kind][name] != nil && t[kind][name].used }
 
+// trackedIn is a tracker: of a source, in a block such as `vrrp_instance "web"`.
+type trackedIn struct{ block, source string }
+
 // trackers builds what a track block says. Block is the block that it is in, as messages begin.
 func (d *decoder) trackers(raw *rawTrack, block string) []vrrp.Tracker {
 	if raw == nil {
@@ -84,6 +87,7 @@ func (d *decoder) trackers(raw *rawTrack, block string) []vrrp.Tracker {
 			return
 		}
 		places[t.Source] = at
+		d.trackedAt[trackedIn{block, t.Source}] = at
 		out = append(out, t)
 	}
 	list, _ := d.list(raw.Interfaces, "eth1")

@@ -126,7 +126,7 @@ func (d *decoder) syncWeights(g *syncGroup) {
 	for _, c := range g.members {
 		for _, t := range c.Track {
 			if t.Weight != 0 {
-				d.problem(g.raw.Place, fmt.Sprintf("vrrp_instance %q tracks %s with weight %d, which changes its priority alone, and %s is master only as a whole", c.Name, t.Source, t.Weight, g.name),
+				d.problem(d.trackedAt[trackedIn{fmt.Sprintf("vrrp_instance %q", c.Name), t.Source}], fmt.Sprintf("vrrp_instance %q tracks %s with weight %d, which changes its priority alone, and %s is master only as a whole", c.Name, t.Source, t.Weight, g.name),
 					"track it in the group, for all members alike, or with weight 0; or write member_weights = true in the group, which allows it")
 			}
 		}
