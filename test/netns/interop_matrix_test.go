@@ -13,8 +13,10 @@ import (
 const (
 	// margin is what is allowed on top of what the protocol says.
 	margin = 50 * time.Millisecond
+	// retireGrace is how long govrrpd holds the address after the last word to a better master, with some milliseconds for two addresses.
+	retireGrace = 55 * time.Millisecond
 	// overlap is how long both may hold the address while one takes it from the other, who learns of it by an advert.
-	overlap = 100 * time.Millisecond
+	overlap = 100*time.Millisecond + retireGrace
 	// startup is how long a daemon may take from its start until it listens.
 	startup = 5 * time.Second
 )
