@@ -143,10 +143,17 @@ type gatedConn struct {
 	gate *gate
 }
 
+// SyscallConn returns the gate, through which the socket is read. It never fails.
 func (c *gatedConn) SyscallConn() (syscall.RawConn, error) { return c.gate, nil }
-func (c *gatedConn) SetReadDeadline(t time.Time) error     { return c.gate.SetReadDeadline(t) }
-func (c *gatedConn) Close() error                          { return c.gate.Close() }
-func (c *gatedConn) LocalAddr() net.Addr                   { return &net.IPAddr{} }
+
+// SetReadDeadline is that of the gate.
+func (c *gatedConn) SetReadDeadline(t time.Time) error { return c.gate.SetReadDeadline(t) }
+
+// Close is that of the gate.
+func (c *gatedConn) Close() error { return c.gate.Close() }
+
+// LocalAddr returns an address that says nothing but that the socket is one of IP.
+func (c *gatedConn) LocalAddr() net.Addr { return &net.IPAddr{} }
 
 // openGated returns a raw IP socket on one interface, with options that are set before it hears anything that is not for that.
 func openGated(domain, protocol int, ifname string, options []socketOption) (*gatedConn, error) {
