@@ -14,6 +14,8 @@ import (
 const (
 	scaleLinks     = 4
 	scaleInstances = 250 // on each link; there are 255 VRIDs
+	// scaleRounds is how often the daemons take turns: what a machine does in the same time differs from one minute to the next.
+	scaleRounds = 3
 	// convergeLimit is how long a thousand instances may take from the start until all of them are master.
 	convergeLimit = 2 * time.Minute
 	// settleTime is how long a pair is left alone before it is measured: the second announcements come 5 s after the first.
@@ -25,16 +27,18 @@ const (
 func measureScale(ctx context.Context, o options) ([]Metric, error) {
 	var metrics []Metric
 	for _, interval := range []time.Duration{time.Second, 100 * time.Millisecond} {
-		master, backup, changes := Figures{}, Figures{}, Figures{}
-		for _, kind := range []string{govrrpd, keepalived} {
-			var c crowd
-			err := play(ctx, func(s *scene) { c = scaleOnce(s, kind, interval, o.scale) })
-			if err != nil {
-				return nil, fmt.Errorf("%d instances of %s every %s: %w", scaleLinks*scaleInstances, kind, interval, err)
+		master, backup, changes := Figures{}, Figures{}, Figures{govrrpd: {0}, keepalived: {0}}
+		for range scaleRounds {
+			for _, kind := range []string{govrrpd, keepalived} {
+				var c crowd
+				err := play(ctx, func(s *scene) { c = scaleOnce(s, kind, interval, o.scale/scaleRounds) })
+				if err != nil {
+					return nil, fmt.Errorf("%d instances of %s every %s: %w", scaleLinks*scaleInstances, kind, interval, err)
+				}
+				fmt.Fprintf(os.Stderr, "%d instances every %s, %s: %s\n", scaleLinks*scaleInstances, interval, kind, c)
+				master[kind], backup[kind] = append(master[kind], c.share(c.master)), append(backup[kind], c.share(c.backup))
+				changes[kind][0] += float64(c.changes)
 			}
-			fmt.Fprintf(os.Stderr, "%d instances every %s, %s: %s\n", scaleLinks*scaleInstances, interval, kind, c)
-			master[kind], backup[kind] = []float64{c.share(c.master)}, []float64{c.share(c.backup)}
-			changes[kind] = []float64{float64(c.changes)}
 		}
 		name := fmt.Sprintf("%d instances every %s, ", scaleLinks*scaleInstances, interval)
 		atMost := func(k float64) float64 { return k }
