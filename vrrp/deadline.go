@@ -4,10 +4,12 @@ import "time"
 
 const (
 	// A stalled process must not take a healthy master's place: when it wakes, its timer has run out, and the adverts that it missed are
-	// still in the socket. So a backup takes over only after it was seen awake for serveGrace, in which what reads the socket hands
+	// still in the socket. So a backup takes over only after it was seen awake for its grace, in which what reads the socket hands
 	// over what it finds. It wakes that long before its deadline to look; awakeSlack is how late that may be.
-	serveGrace = MinAdvertInterval / 2
-	awakeSlack = time.Millisecond
+	// The grace is a tenth of the interval within these bounds; see Beat.
+	shortestGrace = MinAdvertInterval / 2
+	longestGrace  = 20 * time.Millisecond
+	awakeSlack    = time.Millisecond
 	// maxLooks bounds how often a takeover is put off for that: a machine that is late every time must take over at last.
 	maxLooks = 3
 )
@@ -27,7 +29,7 @@ func (r *router) setDeadline(t time.Time) {
 	}
 	r.deadline, r.looks, r.alertAt = t, 0, time.Time{}
 	r.tooLate = t.Add(oversleepAfter(r.config))
-	if alert := t.Add(-serveGrace); r.state.waits() && alert.After(r.now()) {
+	if alert := t.Add(-grace(r.config.AdvertInterval)); r.state.waits() && alert.After(r.now()) {
 		r.alertAt = alert
 	}
 }
@@ -66,7 +68,7 @@ func (r *router) lateSlack() time.Duration {
 	if r.config.downAdverts() == 1 {
 		return awakeSlack
 	}
-	return serveGrace
+	return shortestGrace
 }
 
 // alert looks whether a backup is awake shortly before it may take over.
@@ -83,7 +85,7 @@ func (r *router) alert(now time.Time) {
 // putOff gives what reads the socket the time to catch up with us.
 func (r *router) putOff(now time.Time) {
 	r.looks++
-	r.deadline = now.Add(serveGrace)
+	r.deadline = now.Add(grace(r.config.AdvertInterval))
 }
 
 // catchUp does what had to wait and is due. It reports whether a fault of ours, or what we had to wait for, is over.
@@ -110,22 +112,41 @@ func (r *router) catchUp() bool {
 	return ended
 }
 
-// What routers do at times of their own choice they do on common beats, so that a thousand of them need not wake up one by one. The beats
-// are those in which a crowded socket is read.
+// grace returns how long a backup with this interval must have been awake before it takes over.
+func grace(interval time.Duration) time.Duration {
+	return min(max(interval/10, shortestGrace), longestGrace)
+}
+
+// What routers do at times of their own choice they do on common beats, multiples of their length since 1970, so that a thousand of them need
+// not wake up one by one.
 const (
-	beat      = 4 * time.Millisecond
-	shortBeat = time.Millisecond
+	shortestBeat = time.Millisecond
+	longestBeat  = 16 * time.Millisecond
 )
+
+// Beat returns the beat in which adverts for a backup with this interval may be read from a crowded socket: 1 to 16 ms. It is no longer
+// than a twelfth of the interval or four fifths of the grace, in which an advert that waits in the socket has to be heard; but with less
+// than 24 ms it is 1 ms.
+func Beat(interval time.Duration) time.Duration {
+	return beatWithin(min(interval/12, grace(interval)*4/5))
+}
 
 // onBeat returns the last beat up to t at which a master may advertise, when t is one interval after its last advert. It comes early by a
 // hundredth of the interval at most.
 func onBeat(t time.Time, interval time.Duration) time.Time {
-	for _, b := range [...]time.Duration{beat, shortBeat} {
-		if b <= interval/100 {
-			return t.Add(-sinceBeat(t, b))
-		}
+	if interval < 100*shortestBeat {
+		return t
 	}
-	return t
+	return t.Add(-sinceBeat(t, beatWithin(interval/100)))
+}
+
+// beatWithin returns the longest beat up to most. Each is a multiple of the shorter ones.
+func beatWithin(most time.Duration) time.Duration {
+	b := longestBeat
+	for b > most && b > shortestBeat {
+		b /= 2
+	}
+	return b
 }
 
 // lookAt returns when to look at alertAt. A backup that expects repeats does so up to a beat early: it is likely to find one.
@@ -133,7 +154,7 @@ func (r *router) lookAt() time.Time {
 	if !r.steady || r.alertAt.IsZero() {
 		return r.alertAt
 	}
-	early := r.alertAt.Add(-sinceBeat(r.alertAt, beat))
+	early := r.alertAt.Add(-sinceBeat(r.alertAt, Beat(r.config.AdvertInterval)))
 	if early.After(r.now()) {
 		return early
 	}

@@ -70,7 +70,7 @@ func (m *Member) heedRepeats() {
 	if last := m.repeats.stop(); !last.IsZero() {
 		r := m.router
 		r.setDeadline(last.Add(r.patience))
-		r.alertAt = r.deadline.Add(-serveGrace)
+		r.alertAt = r.deadline.Add(-grace(r.config.AdvertInterval))
 	}
 }
 

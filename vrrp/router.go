@@ -35,7 +35,7 @@ type router struct {
 
 	// Deadlines; the zero Time is none.
 	deadline   time.Time // of the protocol: what Arm set and Disarm cleared
-	alertAt    time.Time // a backup's, serveGrace before deadline
+	alertAt    time.Time // a backup's, its grace before deadline
 	tooLate    time.Time // a master that serves its deadline after this instant overslept
 	replyAt    time.Time // a reply that had to wait
 	announceAt time.Time // an announcement that had to wait

@@ -3,18 +3,12 @@ package kernel
 import (
 	"context"
 	"time"
+
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
-const (
-	// crowdWindow is the time over which a crowd is told.
-	crowdWindow = 32 * time.Millisecond
-	// A crowd is served once in a beat. shortBeat is a tenth of the shortest advert interval. longBeat is for ports all of whose routers have
-	// patientInterval or more; it must stay below the 5 ms that a backup stays awake before it takes over (serveGrace of package vrrp),
-	// in which an advert that waits in the socket has to be heard. Beats are multiples of both since 1970, so that ports share wake-ups.
-	shortBeat       = time.Millisecond
-	longBeat        = 4 * time.Millisecond
-	patientInterval = 80 * time.Millisecond
-)
+// crowdWindow is the time over which a crowd is told.
+const crowdWindow = 64 * time.Millisecond
 
 // crowdControl tells a crowd by the packets of the present crowdWindow and of the last: more than one for every second beat. In a crowd the
 // reader wakes up once in a beat and reads what there is: a wake-up for each packet costs more than everything else that is done with
@@ -54,15 +48,16 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// beat returns how often a crowd at p is served: longBeat when every router that hears there is patient. What other routers on the
+// beat returns how often a crowd at p is served: as the router there with the shortest interval can bear it. What other routers on the
 // link have for an interval does not matter, their adverts are for nobody here.
 func (h *Host) beat(p *port) time.Duration {
+	beat := vrrp.Beat(time.Hour)
 	for _, r := range h.attached() {
-		if r.hearsAt(p) && r.config.AdvertInterval < patientInterval {
-			return shortBeat
+		if r.hearsAt(p) {
+			beat = min(beat, vrrp.Beat(r.config.AdvertInterval))
 		}
 	}
-	return longBeat
+	return beat
 }
 
 // hearsAt reports whether p is one of the ports at which adverts for r arrive.

@@ -9,6 +9,11 @@ import (
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
+const (
+	shortBeat = time.Millisecond
+	longBeat  = 16 * time.Millisecond
+)
+
 func TestReaderPausesInACrowdThatItCanServe(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -17,11 +22,11 @@ func TestReaderPausesInACrowdThatItCanServe(t *testing.T) {
 		want    time.Duration
 		crowded bool
 	}{
-		{"a packet now and then", longBeat, []int{1, 1}, 0, false},
-		{"a packet for every second beat", longBeat, []int{1, 1, 1, 1}, 0, false},
-		{"a crowd", longBeat, []int{1, 1, 1, 2}, longBeat, true},
-		{"a few among the impatient", shortBeat, []int{1, 1, 1, 5}, 0, false},
-		{"a crowd of the impatient", shortBeat, []int{1, 1, 1, 14}, shortBeat, true},
+		{"a packet now and then", longBeat, []int{1}, 0, false},
+		{"a packet for every second beat", longBeat, []int{1, 1}, 0, false},
+		{"a crowd", longBeat, []int{1, 2}, longBeat, true},
+		{"a few among the impatient", shortBeat, []int{1, 1, 1, 29}, 0, false},
+		{"a crowd of the impatient", shortBeat, []int{1, 1, 1, 30}, shortBeat, true},
 		{"more than one read takes", longBeat, []int{readBatch, readBatch, readBatch}, 0, true},
 		{"and the end of it", longBeat, []int{readBatch, readBatch, 7}, longBeat, true},
 		{"errors", longBeat, []int{-1, -1, -1, -1, -1, -1}, 0, false},
@@ -59,7 +64,7 @@ func TestCrowdIsOverAfterAWindowWithoutOne(t *testing.T) {
 	})
 }
 
-// Ports of both beats share wake-ups.
+// Ports of all beats share wake-ups.
 func TestBeatsFallTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, beat := range []time.Duration{shortBeat, longBeat} {
@@ -76,9 +81,9 @@ func TestBeatsFallTogether(t *testing.T) {
 func TestBeatIsThatOfTheLeastPatientRouter(t *testing.T) {
 	p, ah, far, other := &port{}, &port{}, &port{}, &port{}
 	h := &Host{routers: map[string]*router{
-		"patient":    {config: &vrrp.Config{AdvertInterval: patientInterval}, port: p},
+		"patient":    {config: &vrrp.Config{AdvertInterval: 200 * time.Millisecond}, port: p},
 		"slow":       {config: &vrrp.Config{AdvertInterval: time.Second}, port: far},
-		"impatient":  {config: &vrrp.Config{AdvertInterval: patientInterval - 10*time.Millisecond}, port: other, ah: ah},
+		"impatient":  {config: &vrrp.Config{AdvertInterval: 20 * time.Millisecond}, port: other, ah: ah},
 		"over a leg": {config: &vrrp.Config{AdvertInterval: vrrp.MinAdvertInterval}, port: other, legs: map[netip.Addr]*leg{{}: {port: far}}},
 	}}
 	for _, test := range []struct {

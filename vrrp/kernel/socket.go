@@ -111,7 +111,7 @@ type port struct {
 func newPort(n portName) *port {
 	p := &port{name: n.ifname, family: n.family, ah: n.ah, group: n.multicast()}
 	p.listeners.Store(&map[uint8]Listener{})
-	p.beat.Store(int64(shortBeat))
+	p.beat.Store(int64(vrrp.Beat(vrrp.MinAdvertInterval)))
 	p.sendto = func(fd uintptr) { p.sendErr = unix.Sendto(int(fd), p.buf, unix.MSG_DONTWAIT, &p.to) }
 	return p
 }
