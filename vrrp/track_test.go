@@ -97,6 +97,18 @@ func TestWeighAddsUpBeforeItLimits(t *testing.T) {
 	}
 }
 
+func TestArithmeticNamesTheSumOfTermsOnly(t *testing.T) {
+	a, b, none := Term{Source: "script/a", Amount: 30}, Term{Source: "script/b", Amount: -30}, Term{Source: "bfd/c"}
+	for want, terms := range map[string][]Term{
+		"base 100": {none},
+		"base 100, script/a +30, script/b -30 = 100": {a, none, b},
+	} {
+		if got := Arithmetic(100, terms, 100); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestTrackStateIsAWordInJSON(t *testing.T) {
 	for _, s := range []TrackState{Unknown, Up, Down, Number} {
 		b, err := json.Marshal(Verdict{State: s})
