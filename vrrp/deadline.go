@@ -8,7 +8,7 @@ const (
 	// over what it finds. It wakes that long before its deadline to look; awakeSlack is how late that may be.
 	// The grace is a tenth of the interval within these bounds; see Beat.
 	shortestGrace = MinAdvertInterval / 2
-	longestGrace  = 20 * time.Millisecond
+	longestGrace  = 40 * time.Millisecond
 	awakeSlack    = time.Millisecond
 	// maxLooks bounds how often a takeover is put off for that: a machine that is late every time must take over at last.
 	maxLooks = 3
@@ -121,10 +121,10 @@ func grace(interval time.Duration) time.Duration {
 // not wake up one by one.
 const (
 	shortestBeat = time.Millisecond
-	longestBeat  = 16 * time.Millisecond
+	longestBeat  = 32 * time.Millisecond
 )
 
-// Beat returns the beat in which adverts for a backup with this interval may be read from a crowded socket: 1 to 16 ms. It is no longer
+// Beat returns the beat in which adverts for a backup with this interval may be read from a crowded socket: 1 to 32 ms. It is no longer
 // than a twelfth of the interval or four fifths of the grace, in which an advert that waits in the socket has to be heard; but with less
 // than 24 ms it is 1 ms.
 func Beat(interval time.Duration) time.Duration {
@@ -132,12 +132,16 @@ func Beat(interval time.Duration) time.Duration {
 }
 
 // onBeat returns the last beat up to t at which a master may advertise, when t is one interval after its last advert. It comes early by a
-// hundredth of the interval at most.
+// fiftieth of the interval at most.
 func onBeat(t time.Time, interval time.Duration) time.Time {
-	if interval < 100*shortestBeat {
+	if interval < 50*shortestBeat {
 		return t
 	}
-	return t.Add(-sinceBeat(t, beatWithin(interval/100)))
+	b := beatWithin(interval / 50)
+	for b > shortestBeat && interval%b != 0 { // or every advert would come early, and not the first alone
+		b /= 2
+	}
+	return t.Add(-sinceBeat(t, b))
 }
 
 // beatWithin returns the longest beat up to most. Each is a multiple of the shorter ones.

@@ -178,9 +178,11 @@ func (r *router) apply(c *vrrp.Config) error {
 func (r *router) memories(lead time.Duration) memories {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make(memories, len(r.members))
+	out := make(memories)
 	for _, m := range r.present() {
-		out[m.config.Name] = m.Memory(lead)
+		if memory := m.Memory(lead); !memory.Empty() { // as of all that do not sign
+			out[m.config.Name] = memory
+		}
 	}
 	return out
 }

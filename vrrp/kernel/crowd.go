@@ -8,7 +8,7 @@ import (
 )
 
 // crowdWindow is the time over which a crowd is told.
-const crowdWindow = 64 * time.Millisecond
+const crowdWindow = 128 * time.Millisecond
 
 // crowdControl tells a crowd by the packets of the present crowdWindow and of the last: more than one for every second beat. In a crowd the
 // reader wakes up once in a beat and reads what there is: a wake-up for each packet costs more than everything else that is done with

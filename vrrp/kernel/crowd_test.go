@@ -11,7 +11,7 @@ import (
 
 const (
 	shortBeat = time.Millisecond
-	longBeat  = 16 * time.Millisecond
+	longBeat  = 32 * time.Millisecond
 )
 
 func TestReaderPausesInACrowdThatItCanServe(t *testing.T) {
@@ -25,8 +25,8 @@ func TestReaderPausesInACrowdThatItCanServe(t *testing.T) {
 		{"a packet now and then", longBeat, []int{1}, 0, false},
 		{"a packet for every second beat", longBeat, []int{1, 1}, 0, false},
 		{"a crowd", longBeat, []int{1, 2}, longBeat, true},
-		{"a few among the impatient", shortBeat, []int{1, 1, 1, 29}, 0, false},
-		{"a crowd of the impatient", shortBeat, []int{1, 1, 1, 30}, shortBeat, true},
+		{"a few among the impatient", shortBeat, []int{1, 1, 1, 61}, 0, false},
+		{"a crowd of the impatient", shortBeat, []int{1, 1, 1, 62}, shortBeat, true},
 		{"more than one read takes", longBeat, []int{readBatch, readBatch, readBatch}, 0, true},
 		{"and the end of it", longBeat, []int{readBatch, readBatch, 7}, longBeat, true},
 		{"errors", longBeat, []int{-1, -1, -1, -1, -1, -1}, 0, false},
@@ -81,7 +81,7 @@ func TestBeatsFallTogether(t *testing.T) {
 func TestBeatIsThatOfTheLeastPatientRouter(t *testing.T) {
 	p, ah, far, other := &port{}, &port{}, &port{}, &port{}
 	h := &Host{routers: map[string]*router{
-		"patient":    {config: &vrrp.Config{AdvertInterval: 200 * time.Millisecond}, port: p},
+		"patient":    {config: &vrrp.Config{AdvertInterval: 400 * time.Millisecond}, port: p},
 		"slow":       {config: &vrrp.Config{AdvertInterval: time.Second}, port: far},
 		"impatient":  {config: &vrrp.Config{AdvertInterval: 20 * time.Millisecond}, port: other, ah: ah},
 		"over a leg": {config: &vrrp.Config{AdvertInterval: vrrp.MinAdvertInterval}, port: other, legs: map[netip.Addr]*leg{{}: {port: far}}},
