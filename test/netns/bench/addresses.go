@@ -57,18 +57,22 @@ type move struct {
 	late time.Duration // the most that one of its adverts was late
 }
 
-// moveMany pulls the cable of a master of count addresses.
+// moveMany pulls the cable of a master of count addresses. That is govrrpd whatever replaces it: keepalived does not advertise while it
+// announces so many, and its backup would not wait for the pull.
 func moveMany(s *scene, kind string, count int) move {
 	w := netns.New(s)
 	a, b := w.Node("a"), w.Node("b")
 	lan := w.Segment("lan0")
 	cable, port := lan.Attach(a, "eth0", "192.0.2.1/24"), lan.Attach(b, "eth0", "192.0.2.2/24")
-	startMany(a, kind, count, 200)
+	startMany(a, govrrpd, count, 200)
 	w.WaitFor(startLimit, "the master to have all addresses", func() bool { return a.Addresses() > count })
 	log := startMany(b, kind, count, 100)
 	w.WaitFor(startLimit, "a backup", func() bool {
 		return log.Logged("Entering BACKUP STATE") || log.Logged("to=backup")
 	})
+	if n := b.Addresses(); n > 1 {
+		s.Fatalf("the backup has %d addresses before the pull", n)
+	}
 	news := watchAddresses(s, b)
 	capture := w.Capture(port)
 	pulled := time.Now()
@@ -91,11 +95,15 @@ func startMany(n *netns.Node, kind string, count, priority int) *netns.Process {
 	for i := range list {
 		list[i] = netip.AddrFrom4([4]byte{10, 1, byte(i / 250), byte(i%250 + 1)}).String() + "/32"
 	}
-	if kind == govrrpd {
-		return n.Govrrpd(fmt.Sprintf("vrrp_instance \"many\" {\n  interface         = \"eth0\"\n  virtual_router_id = 1\n  priority          = %d\n"+
-			"  advert_interval   = %q\n  virtual_addresses = [\"%s\"]\n}\n", priority, manyInterval, strings.Join(list, `", "`))).Process
-	}
 	listed, others := list[:min(count, listedMost)], list[min(count, listedMost):]
+	if kind == govrrpd {
+		var blocks strings.Builder
+		for _, address := range others {
+			fmt.Fprintf(&blocks, "  virtual_address %q {\n    advertised = false\n  }\n", address)
+		}
+		return n.Govrrpd(fmt.Sprintf("vrrp_instance \"many\" {\n  interface         = \"eth0\"\n  virtual_router_id = 1\n  priority          = %d\n"+
+			"  advert_interval   = %q\n  virtual_addresses = [\"%s\"]\n%s}\n", priority, manyInterval, strings.Join(listed, `", "`), blocks.String())).Process
+	}
 	return n.Keepalived(keepalived, fmt.Sprintf("vrrp_instance many {\n  state BACKUP\n  interface eth0\n  virtual_router_id 1\n  version 3\n  priority %d\n"+
 		"  advert_int %g\n  virtual_ipaddress {\n    %s\n  }\n  virtual_ipaddress_excluded {\n    %s\n  }\n}\n",
 		priority, manyInterval.Seconds(), strings.Join(listed, "\n    "), strings.Join(others, "\n    ")), "--vrrp")
