@@ -19,9 +19,8 @@ import (
 const (
 	floodRate = 100_000 // forged adverts a second
 	floodTime = 5 * time.Second
-	// floodShare is the part of a core that the flood may cost a router: half of one where there is nothing else to do, and what a machine
-	// adds on which the sender, two routers and other tests share two cores.
-	floodShare = 0.8
+	// floodShare is the part of a core that the flood may cost a router.
+	floodShare = 0.5
 	// nearlyAll is the part of the flood that must be counted: what is sent before the first reading and after the last is not.
 	nearlyAll = 0.99
 )
