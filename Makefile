@@ -34,7 +34,7 @@ PEERS       := keepalived:keepalived ipvsadm:ipvsadm /usr/lib/frr/vrrpd:frr
 KERNEL      := modprobe:kmod linux.uml:user-mode-linux
 RACE_TOOLS  := gcc:gcc /usr/include/stdlib.h:libc6-dev
 
-.PHONY: all build demo test interop test-fast bench lab lint fuzz mutants cover install clean programs tools-netns tools-lab
+.PHONY: all build demo test interop test-fast bench lab lint fuzz mutants breaks cover install clean programs tools-netns tools-lab
 
 all: build
 
@@ -94,6 +94,10 @@ $(GOLANGCI):
 # Breaks the state machine in every small way and demands that the tests notice; five minutes.
 mutants:
 	go run ./test/mutants
+
+# Breaks each requirement of RFC 9568, one at a time, and demands that the tests which contrib/rfc9568.md names go red; ten minutes.
+breaks: programs tools-netns
+	@go run ./test/breaks
 
 fuzz:
 	go test -run '^$$' -fuzz '^FuzzParsePacket$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./vrrp

@@ -120,6 +120,9 @@ func TestDestinations(t *testing.T) { // R-7.2-07
 	if diff := cmp.Diff([]netip.Addr{Group4}, vectorConfig(nil).Destinations(), compareAddr); diff != "" {
 		t.Errorf("multicast (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff([]netip.Addr{Group6}, vectorConfig(overIPv6).Destinations(), compareAddr); diff != "" {
+		t.Errorf("multicast over IPv6 (-want +got):\n%s", diff)
+	}
 	if diff := cmp.Diff([]netip.Addr{vectorPeer, vectorSource}, vectorConfig(unicast).Destinations(), compareAddr); diff != "" {
 		t.Errorf("unicast (-want +got):\n%s", diff)
 	}

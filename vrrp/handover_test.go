@@ -49,7 +49,7 @@ func TestHandover(t *testing.T) {
 		do     []Action
 	}{
 		{"a master offers its role and keeps the addresses", nil, masterState(), HandOver{}, with(masterState(), offering), a(Send{0}, Silence{}, Arm{wait1s})},
-		{"so does one that stops", nil, masterState(), HandOver{Quit: true}, with(with(masterState(), offering), quitting), a(Send{0}, Silence{}, Arm{wait1s})},
+		{"so does one that stops (R-6.4.3-08)", nil, masterState(), HandOver{Quit: true}, with(with(masterState(), offering), quitting), a(Send{0}, Silence{}, Arm{wait1s})},
 		{"version 2 skews by seconds, whatever the interval", func(c *Config) { c.Version, c.AdvertInterval = V2, 30*time.Second }, masterState(), HandOver{},
 			with(masterState(), offering), a(Send{0}, Silence{}, Arm{wait1s})},
 		{"the wait is bounded", func(c *Config) { c.AdvertInterval = MaxAdvertInterval }, masterState(), HandOver{}, with(masterState(), offering), a(Send{0}, Silence{}, Arm{10 * time.Second})},

@@ -18,7 +18,7 @@ func advertising(c *Config) {
 	c.RA = &ra
 }
 
-func TestDefaultsOfRouterAdvertisements(t *testing.T) { // RFC 4861 section 6.2.1
+func TestDefaultsOfRouterAdvertisements(t *testing.T) { // RFC 4861 section 6.2.1, R-8.2.3-02
 	for _, tt := range []struct{ interval, shortest, lifetime time.Duration }{
 		{600 * time.Second, 198 * time.Second, 1800 * time.Second},
 		{4 * time.Second, 3 * time.Second, 12 * time.Second},
@@ -26,8 +26,9 @@ func TestDefaultsOfRouterAdvertisements(t *testing.T) { // RFC 4861 section 6.2.
 		{1800 * time.Second, 594 * time.Second, 5400 * time.Second},
 	} {
 		ra := DefaultRA(tt.interval)
-		if ra.MinInterval != tt.shortest || ra.Lifetime != tt.lifetime || ra.HopLimit != 64 {
-			t.Errorf("%s: shortest %s, lifetime %s, hop limit %d; want %s, %s, 64", tt.interval, ra.MinInterval, ra.Lifetime, ra.HopLimit, tt.shortest, tt.lifetime)
+		want := RouterAdvertisement{Interval: tt.interval, MinInterval: tt.shortest, Lifetime: tt.lifetime, HopLimit: 64, DNSLifetime: tt.lifetime}
+		if diff := cmp.Diff(want, ra); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.interval, diff)
 		}
 		c := vectorConfig(overIPv6)
 		c.RA = &ra

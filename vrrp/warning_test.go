@@ -47,5 +47,12 @@ func TestStatusWarnsOfAPeerThatIsConfiguredDifferently(t *testing.T) {
 		if s.Dropped[DropInterval.String()] != 1 || len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0].Text, "advertises every 3s, we every 1s") {
 			t.Errorf("dropped %v, warnings %+v", s.Dropped, s.Warnings)
 		}
+
+		equal := NewPacket(a.config, 200) // R-8.3.2-03
+		a.group.Receive(Advert{From: machineAddr(199), To: Group4, TTL: TTL, Packet: equal})
+		l.elapse(time.Millisecond)
+		if s := a.group.Status(); len(s.Warnings) != 2 || !strings.Contains(s.Warnings[1].Text, "has our priority 200") {
+			t.Errorf("warnings %+v", s.Warnings)
+		}
 	})
 }

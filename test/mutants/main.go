@@ -14,8 +14,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"time"
+
+	"github.com/govrrpd/govrrpd/test/trial"
 )
 
 //go:embed equivalent.txt
@@ -99,21 +100,11 @@ func (f fate) String() string { return fmt.Sprintf("%-40s %s", cmp.Or(f.by, "LIV
 // tryAll plays each mutant, and prints what became of it at once.
 func tryAll(mutants []mutant, workers int, binary string, patience []time.Duration) []fate {
 	fates := make([]fate, len(mutants))
-	next := make(chan int)
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() {
-			for i := range next {
-				fates[i] = fate{mutants[i], play(binary, mutants[i].number, patience)}
-				fmt.Println(fates[i])
-			}
-		})
-	}
-	for i := range mutants {
-		next <- i
-	}
-	close(next)
-	group.Wait()
+	trial.Each(len(mutants), workers, func(_, i int) bool {
+		fates[i] = fate{mutants[i], play(binary, mutants[i].number, patience)}
+		fmt.Println(fates[i])
+		return fates[i].by != ""
+	})
 	return fates
 }
 

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/govrrpd/govrrpd/test/trial"
 )
 
 // stages are the tests in the order of what they cost; nearly all mutants are caught by the first, which takes a second. What takes
@@ -57,12 +58,10 @@ func playStage(ctx context.Context, binary, number string, stage []string) ([]by
 	return cmd.CombinedOutput()
 }
 
-var failure = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
-
 // failed returns the name of the test that failed first.
 func failed(out []byte) string {
-	if m := failure.FindSubmatch(out); m != nil {
-		return string(m[1])
+	if names := trial.Failed(string(out)); len(names) > 0 {
+		return names[0]
 	}
 	return "panic"
 }
