@@ -58,9 +58,6 @@ func TestPageNamesTheTestsThatBreaksMakeRed(t *testing.T) {
 		for _, m := range testName.FindAllStringSubmatch(rows[id], -1) {
 			named = append(named, m[1])
 		}
-		if len(proven[id]) == 0 {
-			continue
-		}
 		reason, unbroken := strings.CutPrefix(rows[id], "none: ")
 		if unbroken {
 			if len(proven[id]) > 0 || strings.TrimSpace(reason) == "" {

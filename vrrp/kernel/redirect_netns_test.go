@@ -44,8 +44,8 @@ func TestRedirectsDoNotComeFromThePhysicalAddress(t *testing.T) { // R-8.1.1-01,
 		near     string // a host on the senders' own network
 		datagram func(t *testing.T, dst string, port int) []byte
 	}{
-		"IPv4": {"192.0.2.3", datagram},
-		"IPv6": {"2001:db8::3", datagram6},
+		"IPv4 (R-8.1.1-01)": {"192.0.2.3", datagram},
+		"IPv6 (R-8.2.1-01)": {"2001:db8::3", datagram6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, func(c *vrrp.Config) {
@@ -58,6 +58,8 @@ func TestRedirectsDoNotComeFromThePhysicalAddress(t *testing.T) { // R-8.1.1-01,
 			set(t, setting{"ipv6", "all", "forwarding", "1"})
 			set(t, setting{"ipv4", s.in.near, "send_redirects", "1"})
 			must(t, s.h.Hold(s.c, true))
+			s.in.unaddress("192.0.2.1/24") // so that of two routes to the network that of the interface is the younger
+			s.in.address("192.0.2.1/24")
 			wire := s.in.capture()
 			s.in.inject(net.HardwareAddr(s.c.VMAC.Address[:]), family.datagram(t, family.near, 5300))
 			eventually(t, "the control makes a redirect", func() bool {

@@ -102,25 +102,26 @@ func TestOnlyTheMasterForwardsFramesToTheVMAC(t *testing.T) { // R-6.4.2-04, R-6
 func TestPacketsToTheVirtualAddressAreNotForwarded(t *testing.T) { // R-8.3.1-01
 	for name, noAccept := range map[string]bool{"accepted": false, "not accepted": true} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t, func(c *vrrp.Config) { c.NoAccept = noAccept })
-			// Were the address not local, the default route would lead out by the other leg.
+			far := vrrp.Address{Prefix: netip.MustParsePrefix("203.0.113.10/32")}
+			s := newSite(t, func(c *vrrp.Config) { c.NoAccept, c.Addresses = noAccept, append(c.Addresses, far) })
+			// Were the addresses not local, the network of the one and the default route of the other would lead out.
 			link, err := netlink.LinkByName(s.out.near)
 			must(t, err)
 			must(t, netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Gw: net.IPv4(198, 51, 100, 2)}))
 			must(t, s.h.Hold(s.c, true))
 			here := s.in.capture()
-			s.in.inject(net.HardwareAddr(s.c.VMAC.Address[:]), datagram(t, "192.0.2.10", 5100))
+			s.in.inject(net.HardwareAddr(s.c.VMAC.Address[:]), datagram(t, "192.0.2.10", 5100), datagram(t, "203.0.113.10", 5100))
 			if !s.forwards(t, net.HardwareAddr(s.c.VMAC.Address[:]), 5102) {
 				t.Error("the control was not forwarded")
 			}
 			if n := len(here.matching(toPort(5100, s.farMAC))) + len(s.there.matching(toPort(5100, nil))); n != 0 {
-				t.Errorf("%d packets to the virtual address were passed on", n)
+				t.Errorf("%d packets to the virtual addresses were passed on", n)
 			}
 		})
 	}
 }
 
-// No router forwards adverts, whatever their TTL; the control is a packet that it does forward.
+// No router forwards adverts, whatever their TTL; the controls are a packet that it does forward, and adverts of its own on the other leg.
 func TestAdvertsStayOnTheirLink(t *testing.T) { // R-5.1.1.2-01, R-5.1.2.2-01
 	s := newSite(t, nil)
 	set(t, setting{"ipv6", "all", "forwarding", "1"})
@@ -133,6 +134,14 @@ func TestAdvertsStayOnTheirLink(t *testing.T) { // R-5.1.1.2-01, R-5.1.2.2-01
 	if n := len(s.there.matching(isVRRP)) + len(s.there.matching(isVRRP6)); n != 0 {
 		t.Errorf("%d adverts on the other leg", n)
 	}
+	s.out.linkLocal(sourceAddr6)
+	for _, own := range []*vrrp.Config{s.out.config("w10", 82, "198.51.100.10/24"), s.out.config6("w11")} {
+		must(t, s.h.Attach(own, newRecorder()))
+		eventually(t, "it has a source", func() bool { return s.h.Send(own, own.MulticastGroup(), vrrp.NewPacket(own, 100)) == nil })
+	}
+	eventually(t, "the adverts of the other leg are seen", func() bool {
+		return len(s.there.matching(isVRRP)) == 1 && len(s.there.matching(isVRRP6)) == 1
+	})
 }
 
 // The gratuitous ARP names each virtual address, and both its hardware addresses are the virtual one, errata 7947 and 7949.

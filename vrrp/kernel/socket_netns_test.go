@@ -106,7 +106,7 @@ func TestDiscardsAreCountedByReason(t *testing.T) {
 		packet []byte
 		reason vrrp.Reason
 	}{
-		{"VRID of nobody here", advertFrom("192.0.2.2", "224.0.0.18", unknown, nil), vrrp.DropVRID},
+		{"VRID of nobody here (R-7.1-05)", advertFrom("192.0.2.2", "224.0.0.18", unknown, nil), vrrp.DropVRID},
 		{"version 4", advertFrom("192.0.2.2", "224.0.0.18", good, flip(20, 0x41)), vrrp.DropVersion},
 		{"type 2", advertFrom("192.0.2.2", "224.0.0.18", good, flip(20, 0x32)), vrrp.DropType},
 		{"checksum", advertFrom("192.0.2.2", "224.0.0.18", good, flip(22, 200)), vrrp.DropChecksum},
