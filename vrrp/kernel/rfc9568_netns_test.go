@@ -341,6 +341,7 @@ func TestAdvertsComeFromThePrimaryAddress(t *testing.T) { // R-7.2-04
 	l.address("198.51.100.5/24")
 	l.unaddress("192.0.2.1/24")
 	eventually(t, "adverts from the next one", source("198.51.100.5"))
+	eventually(t, "the router goes by it", func() bool { return g.Status().Source == netip.MustParseAddr("198.51.100.5") }) // and decides a tie by it
 	l.unaddress("198.51.100.5/24")
 	eventually(t, "a fault", func() bool { return g.Status().Role == vrrp.Fault })
 	for _, p := range wire.matching(isVRRP) {
