@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,5 +100,20 @@ func TestBackupTellsOfTwoOwners(t *testing.T) { // R-8.3.2-02
 			l.elapse(100 * time.Millisecond)
 		}
 		wantMention(t, log.read(), told, 1)
+	})
+}
+
+// Owners do not go on side by side: the rule for equal priorities decides, and both are told.
+func TestOfTwoOwnersTheHigherAddressStays(t *testing.T) { // R-7.1-06
+	onLAN(t, func(t *testing.T, l *lan) {
+		a, b := l.begin(groupConfig("a", PriorityOwner, nil)), l.begin(groupConfig("b", PriorityOwner, nil))
+		l.elapse(time.Second)
+		wantRole(t, a, Backup)
+		wantRole(t, b, Master)
+		for _, m := range []*machine{a, b} {
+			if w := m.group.Status().Warnings; len(w) != 1 || !strings.Contains(w[0].Text, "two routers have priority 255") {
+				t.Errorf("warnings of %s: %+v", m.config.Name, w)
+			}
+		}
 	})
 }
