@@ -43,6 +43,7 @@ type Group struct {
 	states  []State
 	summary groupSummary
 	orders  orders // failover, takeover and the end
+	hasty   bool   // see LeaveAtOnce; set before Run
 }
 
 // NewGroup returns the sync group of members, or with an empty name the group of a lone router. Nothing happens before Run. A member
@@ -58,6 +59,10 @@ func NewGroup(name string, members ...*Member) *Group {
 // among them are silent until then.
 func (g *Group) Disband() { g.disband.Do(func() { close(g.leave) }) }
 
+// LeaveAtOnce makes the end of Run wait for no successor: masters say priority 0 and let go. It is for members whose sync group stays where
+// it is, so that the routers that would succeed them are held back by their own; see HeldBack. Call it before Run.
+func (g *Group) LeaveAtOnce() { g.hasty = true }
+
 // wake makes Run look at what there is. It never blocks: when the slot is full, Run is going to look anyway.
 func (g *Group) wake() {
 	select {
@@ -67,7 +72,7 @@ func (g *Group) wake() {
 }
 
 // Run takes part in the elections until ctx ends. Masters then send priority 0, and hold the addresses until a successor has announced
-// them, or until none came within SuccessorWait. Run returns when the addresses are released, and an error only if they could not be. It is called once. A member that an earlier group let resign stays as it is.
+// them, or until none came within SuccessorWait, but see LeaveAtOnce. Run returns when the addresses are released, and an error only if they could not be. It is called once. A member that an earlier group let resign stays as it is.
 func (g *Group) Run(ctx context.Context) error {
 	for _, m := range g.members {
 		m.drivenBy(g)

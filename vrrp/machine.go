@@ -107,6 +107,8 @@ func Step(c *Config, st State, ev Event) (State, []Action) {
 	case Resume:
 		st.Aside = false
 		return st, nil
+	case Remade:
+		return stepRemade(c, st)
 	case TakeOver:
 		return takeOver(c, st)
 	}

@@ -44,9 +44,9 @@ func newMember(c *Config, h Host, log *slog.Logger, notify func(Transition), now
 	return m
 }
 
-// Configure gives the router what a reload made of it. C must agree with what NewMember was given in Name, Interface, VRID, Version,
-// address family and whether it is unicast: for a change in one of those the caller makes a new Member. Role and running timers stay; a
-// longer interval counts from the next advert on, a shorter one at once.
+// Configure gives the router what a reload made of it. C must have the Name that NewMember was given, and the configuration
+// before must say GoesOn: otherwise the caller makes a new Member. The role stays, and so do running timers, unless the router is another
+// one on the wire (Remade); a longer interval counts from the next advert on, a shorter one at once.
 func (m *Member) Configure(c *Config) {
 	m.facts.configure(c)
 	m.wake()

@@ -87,6 +87,9 @@ func (g *Group) resign(timer *time.Timer) {
 	for _, m := range g.members {
 		m.heedRepeats()
 	}
+	if g.hasty {
+		return
+	}
 	g.tell(HandOver{Quit: true, Wait: g.successorWait()})
 	end := g.members[0].router.now().Add(resignMax)
 	for g.handingOver() && g.members[0].router.now().Before(end) {

@@ -130,6 +130,9 @@ func (r *router) reconfigure(c *Config) {
 	if old.Priority != c.Priority || old.NoPreempt != c.NoPreempt {
 		r.step(Resume{}, time.Time{}) // an operator thought again about who is to be master
 	}
+	if !sameOnWire(old, c) {
+		r.step(Remade{}, time.Time{})
+	}
 	moved := !slices.Equal(old.Addresses, c.Addresses)
 	changed := moved || !sameHeld(old, c)
 	if changed && r.holdFault != "" {

@@ -45,7 +45,7 @@ func walkConfigs() map[string]*Config {
 func alphabet(c *Config, n node) []Event {
 	around := neighbours(c)
 	evs := []Event{Start{}, Stop{}, SetFault{true}, SetFault{false}, SetSource{around[1]}, SetSource{around[2]},
-		HandOver{}, HandOver{Quit: true}, TakeOver{}, Resume{}, DelayEnded{}}
+		HandOver{}, HandOver{Quit: true}, TakeOver{}, Resume{}, DelayEnded{}, Remade{}}
 	if c.Priority != PriorityOwner { // tracking never lowers the owner
 		evs = append(evs, SetPriority{1}, SetPriority{199}, SetPriority{200}, SetPriority{254})
 	}

@@ -35,6 +35,8 @@ func Why(c *Config, before State, ev Event) string {
 			return "fault"
 		}
 		return "fault ended" + begins(c, after)
+	case Remade:
+		return "reload" + begins(c, after)
 	case Follow:
 		return "sync group follows " + ev.Cause
 	}

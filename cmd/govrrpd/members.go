@@ -30,22 +30,21 @@ type runningGroup struct {
 // retire ends the virtual routers that are not wanted, or not as what they are, all at once. Those that were in a sync group with them
 // go on at once. The caller holds r.mu, which is free while masters wait for their successors.
 func (r *router) retire(wanted map[string]*vrrp.Config, groups []vrrp.SyncGroup) {
-	var leaving []*member
-	for name, m := range r.members {
-		if c, ok := wanted[name]; !ok || !sameRouter(c, m.config) {
-			leaving = append(leaving, m)
-			delete(r.members, name)
-		}
-	}
+	leaving := r.partWith(wanted)
 	if len(leaving) == 0 {
 		return
 	}
+	bereft := r.bereft()
 	r.regroup(groups)
 	over, cancel := context.WithCancel(r.ctx)
 	cancel() // a group that runs when its time is over does nothing but resign
 	var release sync.WaitGroup
 	for _, m := range leaving {
-		release.Go(func() { r.run(over, vrrp.NewGroup("", m.Member), m.config.Name) })
+		g := vrrp.NewGroup("", m.Member)
+		if bereft[m.config.Name] {
+			g.LeaveAtOnce()
+		}
+		release.Go(func() { r.run(over, g, m.config.Name) })
 	}
 	r.leaving = leaving
 	r.mu.Unlock()

@@ -317,12 +317,6 @@ func (r *router) configure(wanted routerConfig) error {
 	return errors.Join(errs...)
 }
 
-// sameRouter reports whether a reload may make b of a while role and timers stay.
-func sameRouter(a, b *vrrp.Config) bool {
-	return a.Interface == b.Interface && a.VRID == b.VRID && a.Version == b.Version && a.Family() == b.Family() && a.Unicast() == b.Unicast() &&
-		vrrp.SameVMAC(a.VMAC, b.VMAC)
-}
-
 func (r *router) status() routerStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -59,16 +59,18 @@ func TestIdentityDecidesWhetherAReloadKeepsTheRole(t *testing.T) {
 		{"addresses", func(c *vrrp.Config) { c.Addresses = nil }, true},
 		{"another peer", func(c *vrrp.Config) { c.Peers = []netip.Addr{netip.MustParseAddr("10.0.0.3")} }, true},
 		{"interface", func(c *vrrp.Config) { c.Interface = "eth1" }, false},
-		{"VRID", func(c *vrrp.Config) { c.VRID++ }, false},
-		{"version", func(c *vrrp.Config) { c.Version = vrrp.V3 }, false},
-		{"unicast to multicast", func(c *vrrp.Config) { c.Peers = nil }, false},
+		{"VRID", func(c *vrrp.Config) { c.VRID++ }, true},
+		{"VRID and all addresses", func(c *vrrp.Config) { c.VRID++; c.Addresses = nil }, false},
+		{"version", func(c *vrrp.Config) { c.Version = vrrp.V3 }, true},
+		{"unicast to multicast", func(c *vrrp.Config) { c.Peers = nil }, true},
+		{"virtual hardware address", func(c *vrrp.Config) { c.VMAC = &vrrp.VMAC{Name: "other"} }, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			changed := fullConfig()
 			tt.change(changed)
-			if got := sameRouter(fullConfig(), changed); got != tt.same {
-				t.Errorf("sameRouter = %t, want %t", got, tt.same)
+			if got := fullConfig().GoesOn(changed); got != tt.same {
+				t.Errorf("GoesOn = %t, want %t", got, tt.same)
 			}
 		})
 	}

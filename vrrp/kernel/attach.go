@@ -66,16 +66,11 @@ func (h *Host) Configure(c *vrrp.Config) error {
 		}
 		return fmt.Errorf("configure %s: %w", c.Name, err)
 	}
-	if nameOf(r.config) == nameOf(c) && r.config.VRID == c.VRID {
-		next.port, next.ah = r.port, r.ah
-	} else {
-		if err := h.place(next); err != nil {
-			if g != r.guise {
-				g.close()
-			}
-			return fmt.Errorf("configure %s: %w", c.Name, err)
+	if err := h.move(r, next); err != nil {
+		if g != r.guise {
+			g.close()
 		}
-		h.displace(r)
+		return fmt.Errorf("configure %s: %w", c.Name, err)
 	}
 	r.listenLegs(nil)
 	next.listenLegs(next.listener)
@@ -161,6 +156,28 @@ func (h *Host) place(r *router) error {
 	p.listen(c.VRID, r.listener)
 	if r.ah != nil {
 		r.ah.listen(c.VRID, r.listener)
+	}
+	return nil
+}
+
+// move makes next listen where it shall, and r nowhere else.
+func (h *Host) move(r, next *router) error {
+	if nameOf(r.config) != nameOf(next.config) || r.config.VRID != next.config.VRID {
+		if err := h.place(next); err != nil {
+			return err
+		}
+		h.displace(r)
+		return nil
+	}
+	ah, err := h.portAH(next.config)
+	if err != nil {
+		return err
+	}
+	if r.ah != nil && ah == nil {
+		r.ah.listen(r.config.VRID, nil)
+	}
+	if next.port, next.ah = r.port, ah; ah != nil {
+		ah.listen(next.config.VRID, next.listener)
 	}
 	return nil
 }

@@ -1,0 +1,105 @@
+//go:build netns
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/govrrpd/govrrpd/test/netns"
+)
+
+// longInterval makes a wait in vain long, so that it cannot be mistaken for a busy machine: a successor is awaited for 5.25 s, and a new
+// router is master after more than 15 s.
+const (
+	longInterval = 5 * time.Second
+	swift        = 2 * time.Second
+)
+
+// synced is a sync group of two; the first is web with vip. Edit may change web.
+func synced(interval time.Duration, priority int, edit func(string) string) string {
+	web := edit(instance("web", 51, priority, vip))
+	text := web + instance("mail", 52, priority, vipTwo) + "vrrp_sync_group \"edge\" {\n  instances = [\"web\", \"mail\"]\n}\n"
+	return strings.ReplaceAll(text, fmt.Sprintf("%q", electing), fmt.Sprintf("%q", interval))
+}
+
+func replaced(pairs ...string) func(string) string { return strings.NewReplacer(pairs...).Replace }
+
+func unchanged(s string) string { return s }
+
+// swiftly reloads and wants that to be over soon, and status to answer meanwhile.
+func swiftly(t *testing.T, d *netns.Director, config string) {
+	t.Helper()
+	begun := time.Now()
+	out, err := d.Reload(config)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if took := time.Since(begun); took > swift {
+		t.Errorf("the reload took %s", took)
+	}
+	if _, err := d.Status(t.Context()); err != nil || time.Since(begun) > 2*swift {
+		t.Errorf("status after %s: %v", time.Since(begun), err)
+	}
+}
+
+// What a reload makes of a member of a sync group leaves the address where it is, and needs no other director.
+func TestReloadThatMakesAnotherRouterOfAMemberKeepsTheAddress(t *testing.T) {
+	for name, edit := range map[string]func(string) string{
+		"VRID":    replaced("= 51", "= 61"),
+		"version": replaced("= 51", "= 51\n  version = 2"),
+		"unicast": replaced("= 51", "= 51\n  unicast {\n    peers = [\"192.0.2.2\"]\n  }"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLone(t, synced(electing, 100, unchanged))
+			l.master("web")
+			swiftly(t, l.d, synced(longInterval, 100, unchanged))
+			holders, begun := l.WatchHolders(vip, l.node), time.Now()
+			swiftly(t, l.d, synced(longInterval, 100, edit))
+			l.Always(time.Second, "both to be master", func() bool { return l.d.Role("web") == "master" && l.d.Role("mail") == "master" })
+			swiftly(t, l.d, synced(electing, 100, unchanged)) // and back
+			l.Always(10*electing, "both to be master", func() bool { return l.d.Role("web") == "master" && l.d.Role("mail") == "master" })
+			holders.Stop()
+			if err := netns.NotOne(holders.Since(begun)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Both directors of a pair get another VRID, the master first: the address stays with it, and the other one does not claim it for a moment.
+func TestPairGetsAnotherVRIDWithoutAGapOrASecondMaster(t *testing.T) {
+	p := newPair(t, func(string) string { return "}\n" })
+	p.master(p.a, "it has the higher priority")
+	slow := func(priority int, edit func(string) string) string { return synced(longInterval/5, priority, edit) }
+	for _, c := range []struct {
+		d        *netns.Director
+		priority int
+	}{{p.da, 150}, {p.db, 120}} {
+		swiftly(t, c.d, slow(c.priority, unchanged))
+	}
+	p.WaitFor(settle, "a to be master of both", func() bool { return p.a.Has(vip) && p.a.Has(vipTwo) && p.db.Role("web") == "backup" })
+	holders, begun := p.WatchHolders(vip, p.a, p.b), time.Now()
+	swiftly(t, p.da, slow(150, replaced("= 51", "= 61")))
+	swiftly(t, p.db, slow(120, replaced("= 51", "= 61")))
+	p.Always(longInterval, "a to be master and b to be backup", func() bool {
+		return p.da.Role("web") == "master" && p.da.Role("mail") == "master" && p.db.Role("web") == "backup"
+	})
+	holders.Stop()
+	if err := netns.NotOne(holders.Since(begun)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A member that is removed is gone at once: the other director's sync group could not take its address over without the rest.
+func TestReloadThatRemovesAMemberWaitsForNoSuccessor(t *testing.T) {
+	l := newLone(t, synced(electing, 100, unchanged))
+	l.master("web")
+	swiftly(t, l.d, synced(longInterval, 100, unchanged))
+	swiftly(t, l.d, strings.ReplaceAll(instance("mail", 52, 100, vipTwo), fmt.Sprintf("%q", electing), fmt.Sprintf("%q", longInterval)))
+	if l.node.Has(vip) || !l.node.Has(vipTwo) || l.d.Role("mail") != "master" {
+		t.Errorf("the removed member's address: %v, the other's: %v, which is %s", l.node.Has(vip), l.node.Has(vipTwo), l.d.Role("mail"))
+	}
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/govrrpd/govrrpd/vrrp"
+)
+
+func routerWith(vrids map[string]uint8) *router {
+	r := &router{members: map[string]*member{}}
+	for name, c := range seated(vrids) {
+		r.members[name] = &member{config: c}
+	}
+	return r
+}
+
+func seated(vrids map[string]uint8) map[string]*vrrp.Config {
+	out := make(map[string]*vrrp.Config)
+	for name, vrid := range vrids {
+		c := fullConfig()
+		c.Name, c.VRID = name, vrid
+		out[name] = c
+	}
+	return out
+}
+
+func TestReloadPartsWithWhatCannotGoOn(t *testing.T) {
+	running := map[string]uint8{"web": 51, "mail": 52}
+	for name, c := range map[string]struct {
+		wanted map[string]uint8
+		leave  []string
+	}{
+		"nothing changes":              {map[string]uint8{"web": 51, "mail": 52}, nil},
+		"one is removed":               {map[string]uint8{"mail": 52}, []string{"web"}},
+		"a free VRID":                  {map[string]uint8{"web": 61, "mail": 52}, nil},
+		"they change places":           {map[string]uint8{"web": 52, "mail": 51}, []string{"mail", "web"}},
+		"one takes the other's":        {map[string]uint8{"web": 52, "mail": 53}, []string{"mail", "web"}},
+		"that of one that is removed":  {map[string]uint8{"web": 52}, []string{"mail", "web"}},
+		"a new one takes what is left": {map[string]uint8{"web": 61, "mail": 52, "shop": 51}, []string{"web"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := routerWith(running)
+			var got []string
+			for _, m := range r.partWith(seated(c.wanted)) {
+				got = append(got, m.config.Name)
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(c.leave, got); diff != "" {
+				t.Errorf("leave (-want +got):\n%s", diff)
+			}
+			if len(r.members) != len(running)-len(got) {
+				t.Errorf("%d members stay", len(r.members))
+			}
+		})
+	}
+}
+
+func TestNobodySucceedsWhoLeavesASyncGroupThatStays(t *testing.T) {
+	r := routerWith(map[string]uint8{"mail": 52, "lone": 53})
+	r.running = map[string]*runningGroup{
+		"a": {name: "edge", names: []string{"web", "mail"}},
+		"b": {name: "core", names: []string{"gone", "too"}},
+		"c": {names: []string{"alone"}, lone: true},
+	}
+	if diff := cmp.Diff(map[string]bool{"web": true}, r.bereft()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
