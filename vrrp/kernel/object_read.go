@@ -13,37 +13,43 @@ import (
 
 // listObjects adds what the kernel has of one kind to out.
 func (s *routeSocket) listObjects(k listing, out map[objectID]foundObject) error {
-	err := whole(func() error { return s.listObjectsOnce(k, out) })
-	if errors.Is(err, errInterrupted) {
-		return fmt.Errorf("list routes and rules: %w", err)
-	}
-	return err
-}
-
-func (s *routeSocket) listObjectsOnce(k listing, out map[objectID]foundObject) error {
-	s.seq++
-	request := appendHeldRouteDump(nil, k.family, k.protocol, s.seq)
-	if k.rules {
-		request = appendRuleDump(nil, k.family, s.seq)
-	}
-	s.strict(!k.rules && k.protocol != 0)
-	defer s.strict(false)
-	err := s.list(request, func(m message) {
+	list, err := listWhole(s.lister(k), func(m message) (o listedObject, ok bool) {
 		switch m.typ {
 		case unix.RTM_NEWROUTE:
-			if id, found, ok := parseHeldRoute(m.body); ok && (k.protocol == 0 || found.protocol == k.protocol) {
-				out[objectID{route: id}] = found
-			}
+			o.id.route, o.found, ok = parseHeldRoute(m.body)
+			ok = ok && (k.protocol == 0 || o.found.protocol == k.protocol)
 		case unix.RTM_NEWRULE:
-			if id, found, ok := parseRule(m.body); ok {
-				out[objectID{rule: id}] = found
-			}
+			o.id.rule, o.found, ok = parseRule(m.body)
 		}
+		return o, ok
 	})
-	if err != nil && !errors.Is(err, errInterrupted) {
+	if err != nil {
 		return fmt.Errorf("list routes and rules: %w", err)
 	}
-	return err
+	for _, o := range list {
+		out[o.id] = o.found
+	}
+	return nil
+}
+
+// A listedObject is a route or rule of the kernel.
+type listedObject struct {
+	id    objectID
+	found foundObject
+}
+
+// lister returns the dump k. It has only routes with the protocol number of k where the kernel can tell them.
+func (s *routeSocket) lister(k listing) lister {
+	return func(each func(message)) error {
+		s.seq++
+		request := appendHeldRouteDump(nil, k.family, k.protocol, s.seq)
+		if k.rules {
+			request = appendRuleDump(nil, k.family, s.seq)
+		}
+		s.strict(!k.rules && k.protocol != 0)
+		defer s.strict(false)
+		return s.list(request, each)
+	}
 }
 
 // strict makes the kernel heed what a request for a dump filters by, so that a host with a million routes shows us but ours. Kernels
@@ -60,33 +66,33 @@ func everyListing() []listing {
 	}
 }
 
-// marked hands over every route and rule with our mark: what it is known by, how to remove it, and its name. A family that the kernel
-// does not have has none.
-func (s *routeSocket) marked(k listing, each func(objectID, objectOp, string)) error {
-	s.seq++
-	request := appendHeldRouteDump(nil, k.family, k.protocol, s.seq)
-	if k.rules {
-		request = appendRuleDump(nil, k.family, s.seq)
-	}
-	s.strict(!k.rules)
-	defer s.strict(false)
-	err := s.list(request, func(m message) {
+// A markedObject is a route or rule with our mark.
+type markedObject struct {
+	id     objectID
+	remove objectOp
+	name   string
+}
+
+// marked returns every route and rule with our mark. A family that the kernel does not have has none.
+func (s *routeSocket) marked(k listing) ([]markedObject, error) {
+	list, err := listWhole(s.lister(k), func(m message) (markedObject, bool) {
 		switch m.typ {
 		case unix.RTM_NEWROUTE:
 			if id, found, ok := parseHeldRoute(m.body); ok && found.protocol == vrrp.RouteMark {
 				r := vrrp.HeldRoute{Prefix: id.prefix, From: id.from, Table: id.table, TOS: id.tos, Metric: id.metric}
-				each(objectID{route: id}, object{route: &r}.removal(), r.String())
+				return markedObject{objectID{route: id}, object{route: &r}.removal(), r.String()}, true
 			}
 		case unix.RTM_NEWRULE:
 			if id, found, ok := parseRule(m.body); ok && found.protocol == vrrp.RouteMark {
-				each(objectID{rule: id}, objectOp{typ: unix.RTM_DELRULE, body: slices.Clone(m.body)}, ruleName(m.body))
+				return markedObject{objectID{rule: id}, objectOp{typ: unix.RTM_DELRULE, body: slices.Clone(m.body)}, ruleName(m.body)}, true
 			}
 		}
+		return markedObject{}, false
 	})
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
-		return nil
+		return nil, nil
 	}
-	return err
+	return list, err
 }
 
 // ruleName names a rule of which only the kernel's description is known.

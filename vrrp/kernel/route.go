@@ -129,6 +129,24 @@ func whole(try func() error) error {
 	return errInterrupted
 }
 
+// A lister hands over each line of a list. Its error is errInterrupted when something was changed meanwhile.
+type lister func(each func(message)) error
+
+// listWhole returns what read makes of the lines of a list, without those of which it says false. What an interrupted attempt has listed does
+// not count: it may be gone.
+func listWhole[T any](list lister, read func(message) (T, bool)) ([]T, error) {
+	var out []T
+	err := whole(func() error {
+		out = nil
+		return list(func(m message) {
+			if v, ok := read(m); ok {
+				out = append(out, v)
+			}
+		})
+	})
+	return out, err
+}
+
 // dump lists the links and addresses of the namespace into a new table.
 func (s *routeSocket) dump() (t *table, err error) {
 	err = whole(func() (err error) { t, err = s.dumpOnce(); return err })

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestInterruptedListIsMadeAgain(t *testing.T) {
@@ -29,5 +31,24 @@ func TestInterruptedListIsMadeAgain(t *testing.T) {
 				t.Errorf("%v after %d attempts, want %v after %d", err, tries, tt.want, tt.tries)
 			}
 		})
+	}
+}
+
+func TestInterruptedAttemptAddsNothingToTheList(t *testing.T) {
+	attempts := [][]uint16{{1, 2, 3}, {2}}
+	list := func(each func(message)) error {
+		types := attempts[0]
+		attempts = attempts[1:]
+		for _, typ := range types {
+			each(message{typ: typ})
+		}
+		if len(attempts) > 0 {
+			return errInterrupted
+		}
+		return nil
+	}
+	got, err := listWhole(list, func(m message) (uint16, bool) { return m.typ, true })
+	if diff := cmp.Diff([]uint16{2}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

@@ -135,12 +135,13 @@ func (l *ledger) sweepObjects(keep map[objectID]bool) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = s.marked(k, func(id objectID, op objectOp, name string) {
-			if !keep[id] {
-				ops, names = append(ops, op), append(names, name)
-			}
-		})
+		found, err := s.marked(k)
 		errs = append(errs, err)
+		for _, o := range found {
+			if !keep[o.id] {
+				ops, names = append(ops, o.remove), append(names, o.name)
+			}
+		}
 	}
 	if len(ops) == 0 {
 		return nil, errors.Join(errs...)
