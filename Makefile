@@ -95,7 +95,7 @@ $(GOLANGCI):
 mutants:
 	go run ./test/mutants
 
-# Breaks each requirement of RFC 9568, one at a time, and demands that the tests which contrib/rfc9568.md names go red; ten minutes.
+# Breaks each requirement of RFC 9568, one at a time, and demands that the tests which contrib/rfc9568.md names go red; a quarter of an hour.
 breaks: programs tools-netns
 	@go run ./test/breaks
 

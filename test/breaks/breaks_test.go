@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -95,6 +97,30 @@ func TestBreaksFitTheCode(t *testing.T) {
 	}
 }
 
+// TestBreaksNameTestsThatRunHere: each test exists once in the tree, and needs no other kernel.
+func TestBreaksNameTestsThatRunHere(t *testing.T) {
+	t.Chdir(root)
+	var files []string
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		files = append(files, path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	places, err := findTests(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range mustParse(t) {
+		for _, name := range e.tests {
+			if p := places[name]; p.folder == "" || p.tag != "" && p.tag != "netns" {
+				t.Errorf("breaks.txt:%d: %s: %s is in folder %q with the tag %q, want one test without a tag or with netns", e.line, e, name, p.folder, p.tag)
+			}
+		}
+	}
+}
+
 func TestParseNamesTheLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"@a.go\n":                                "breaks.txt:1: no requirement goes before it",
@@ -123,6 +149,41 @@ func TestBrokenFileHasTheTextOnce(t *testing.T) {
 		if _, err := (entry{hunks: []hunk{{"a.go", old, "x\n"}}}).broken(dir); err == nil {
 			t.Errorf("no error for %q", old)
 		}
+	}
+}
+
+func TestTestOfTwoFoldersIsInNone(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{
+		"a_test.go":   "package a\n\nfunc TestA(t *testing.T) {}\nfunc TestB(t *testing.T) {}\n",
+		"b/b_test.go": "//go:build netns\n\npackage b\n\nfunc TestB(t *testing.T) {}\nfunc FuzzC(f *testing.F) {}\n",
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := findTests([]string{"a_test.go", "b/b_test.go", "gone_test.go", "main.go"})
+	want := map[string]place{"TestA": {folder: "./."}, "TestB": {}, "FuzzC": {"./b", "netns"}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(place{})); diff != "" || err != nil {
+		t.Errorf("error %v, places (-want +got):\n%s", err, diff)
+	}
+}
+
+// A break leaves the tree as it was.
+func TestTreeIsMended(t *testing.T) {
+	dir := tree(t.TempDir())
+	file := filepath.Join(string(dir), "run.sh")
+	if err := os.WriteFile(file, []byte("sound"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	sound, err := dir.write(map[string]string{"run.sh": "broken"})
+	if b, _ := os.ReadFile(file); string(b) != "broken" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	_, err = dir.write(sound)
+	b, _ := os.ReadFile(file)
+	if info, statErr := os.Stat(file); string(b) != "sound" || errors.Join(err, statErr) != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%q, %v, %v", b, info, errors.Join(err, statErr))
 	}
 }
 

@@ -88,11 +88,22 @@ func prove(ctx context.Context, breaks []entry, places map[string]place, trees [
 	}
 	red := trial.Each(len(pure), len(trees), func(worker, i int) bool { return report(ctx, pure[i], places, trees[worker]) })
 	red += trial.Each(len(wire), 1, func(_, i int) bool { return report(ctx, wire[i], places, trees[0]) })
-	fmt.Printf("breaks: %d of %d red, %s\n", red, len(breaks), time.Since(begin).Round(time.Second))
+	fmt.Printf("breaks: %d of %d red, of %d requirements, %s\n", red, len(breaks), requirements(breaks), time.Since(begin).Round(time.Second))
 	if red != len(breaks) {
 		return errors.New("not all are red")
 	}
 	return ctx.Err()
+}
+
+// requirements counts what the breaks are about.
+func requirements(breaks []entry) int {
+	ids := make(map[string]bool)
+	for _, b := range breaks {
+		for _, id := range b.ids {
+			ids[id] = true
+		}
+	}
+	return len(ids)
 }
 
 // report tries one break, prints what became of it, and reports whether all its tests went red.

@@ -100,7 +100,7 @@ var (
 	tagged   = regexp.MustCompile(`^//go:build (\w+)\n`)
 )
 
-// findTests returns where each test of the files is.
+// findTests returns where each test of the files is. A name that two folders have is in none.
 func findTests(files []string) (map[string]place, error) {
 	places := make(map[string]place)
 	for _, f := range files {
@@ -119,7 +119,12 @@ func findTests(files []string) (map[string]place, error) {
 			p.tag = string(m[1])
 		}
 		for _, m := range function.FindAllSubmatch(bytes.TrimSpace(text), -1) {
-			places[string(m[1])] = p
+			name := string(m[1])
+			if other, taken := places[name]; taken && other.folder != p.folder {
+				places[name] = place{}
+				continue
+			}
+			places[name] = p
 		}
 	}
 	return places, nil
