@@ -77,7 +77,7 @@ func TestContractExample(t *testing.T) {
 		}},
 		Services: []ipvs.VirtualServer{{
 			Name:    "shop",
-			Service: ipvs.Service{Key: shop, Scheduler: "wrr", Persistence: 5 * time.Minute, PrefixLen: 24},
+			Service: ipvs.Service{Key: shop, Scheduler: "wrr", Persistence: 5 * time.Minute, Netmask: 0xffffff00},
 			Forward: ipvs.NAT, Failed: ipvs.Quiesce,
 			Servers: []ipvs.RealServer{{Addr: at("10.0.0.11:8080"), Weight: 10}, {Addr: at("10.0.0.12:8080"), Weight: 1}},
 			Sorry:   &ipvs.Dest{Addr: at("10.0.0.99:80"), Forward: ipvs.DR, Weight: 1},
@@ -117,7 +117,7 @@ func TestDefaults(t *testing.T) {
 		}},
 		Services: []ipvs.VirtualServer{{
 			Name:    "shop",
-			Service: ipvs.Service{Key: ipvs.Key{Proto: ipvs.TCP, Addr: at("192.0.2.10:80")}, Scheduler: "wlc", PrefixLen: 32},
+			Service: ipvs.Service{Key: ipvs.Key{Proto: ipvs.TCP, Addr: at("192.0.2.10:80")}, Scheduler: "wlc", Netmask: 0xffffffff},
 			Servers: []ipvs.RealServer{{Addr: at("10.0.0.11:80"), Weight: 1}},
 		}},
 	}

@@ -88,7 +88,7 @@ func (d *decoder) services(raw []rawService) ([]ipvs.VirtualServer, []Check) {
 func (d *decoder) serviceOptions(s *service) {
 	raw := s.raw
 	s.VirtualServer = ipvs.VirtualServer{Name: raw.Name, Service: ipvs.Service{
-		Key: ipvs.Key{Proto: ipvs.TCP}, Scheduler: schedulerDefault, PrefixLen: 32,
+		Key: ipvs.Key{Proto: ipvs.TCP}, Scheduler: schedulerDefault, Netmask: ipvs.SingleClient(ipvs.V4),
 	}}
 	if d.required(raw.Address, raw.Place, s.name, "address", fmt.Sprintf("%q", serviceExample)) {
 		if v, set, ok := d.scalar(raw.Address, cty.String, fmt.Sprintf("write address = %q", serviceExample)); set && ok {
@@ -111,7 +111,9 @@ func (d *decoder) persistence(s *service) {
 	if raw == nil {
 		return
 	}
-	d.number(raw.Prefix, 1, 32, "write 32 for each client by itself, or 24 for all clients of one /24 together", &s.PrefixLen)
+	prefix := 32
+	d.number(raw.Prefix, 1, 32, "write 32 for each client by itself, or 24 for all clients of one /24 together", &prefix)
+	s.Netmask = ipvs.PrefixMask(ipvs.V4, prefix)
 	if !d.required(raw.Timeout, raw.Place, "persistence in "+s.name, "timeout", `"300s"`) {
 		return
 	}
@@ -137,7 +139,7 @@ func (d *decoder) servers(s *service) []Check {
 	places := map[netip.AddrPort]hcl.Range{}
 	for i := range s.raw.Servers {
 		raw := &s.raw.Servers[i]
-		rs := ipvs.RealServer{Weight: 1}
+		rs := ipvs.RealServer{Forward: s.Forward, Weight: 1}
 		d.number(raw.Weight, 0, ipvs.MaxWeight, "write 1 to 65535; 0 takes no new connections", &rs.Weight)
 		if !d.destination(s, "real server", raw.Address, raw.AddressRange, s.Forward, &rs.Addr) {
 			d.checksOf(s, raw.Checks, netip.AddrPort{})

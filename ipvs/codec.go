@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"net/netip"
 	"time"
 )
@@ -32,6 +31,7 @@ const (
 	svcFlags     = 7
 	svcTimeout   = 8
 	svcNetmask   = 9
+	svcEngine    = 11
 
 	destAddr    = 1
 	destPort    = 2
@@ -41,14 +41,15 @@ const (
 	destLower   = 6
 	destActive  = 7
 	destInact   = 8
+	destPersist = 9
 	destFamily  = 11
+	destTunKind = 13
+	destTunPort = 14
+	destTunFlag = 15
 
 	flagPersistent = 0x1 // IP_VS_SVC_F_PERSISTENT
 	flagHashed     = 0x2 // IP_VS_SVC_F_HASHED: the kernel's own
 	forwardMask    = 0x7 // IP_VS_CONN_F_FWD_MASK
-
-	familyIPv4 = 2  // AF_INET
-	familyIPv6 = 10 // AF_INET6
 )
 
 // Netlink framing, from linux/netlink.h and linux/genetlink.h.
@@ -148,7 +149,11 @@ func (e *encoder) key(k Key) {
 }
 
 func (e *encoder) keyAttrs(k Key) {
-	e.uint16(svcFamily, family(k.Addr.Addr()))
+	e.uint16(svcFamily, uint16(k.AF()))
+	if k.Mark != 0 {
+		e.uint32(svcMark, k.Mark)
+		return
+	}
 	e.uint16(svcProtocol, uint16(k.Proto))
 	e.bytes(svcAddr, k.Addr.Addr().AsSlice())
 	e.port(svcPort, k.Addr.Port())
@@ -165,8 +170,20 @@ func (e *encoder) service(s Service) {
 	}
 	e.bytes(svcFlags, binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, flags), ^uint32(0)))
 	e.uint32(svcTimeout, uint32(s.Persistence/time.Second))
-	e.bytes(svcNetmask, binary.BigEndian.AppendUint32(nil, netmask(s.PrefixLen)))
+	e.netmask(s)
+	if s.Engine != "" {
+		e.string(svcEngine, s.Engine)
+	}
 	e.endNest(at)
+}
+
+// netmask appends a mask in network order, or the length of an IPv6 prefix in this machine's: the kernel has both in one attribute.
+func (e *encoder) netmask(s Service) {
+	if s.AF() == V6 {
+		e.uint32(svcNetmask, uint32(s.Netmask))
+		return
+	}
+	e.bytes(svcNetmask, binary.BigEndian.AppendUint32(nil, uint32(s.Netmask)))
 }
 
 func (e *encoder) dest(d Dest) {
@@ -174,9 +191,19 @@ func (e *encoder) dest(d Dest) {
 	e.destAttrs(d.Addr)
 	e.uint32(destForward, uint32(d.Forward))
 	e.uint32(destWeight, uint32(d.Weight))
-	e.uint32(destUpper, 0)
-	e.uint32(destLower, 0)
+	e.uint32(destUpper, d.Upper)
+	e.uint32(destLower, d.Lower)
+	if d.Tunnel != (Tunnel{}) {
+		e.tunnel(d.Tunnel)
+	}
 	e.endNest(at)
+}
+
+// tunnel is left out for IPIP, which is what the kernel takes then; older ones know nothing else.
+func (e *encoder) tunnel(t Tunnel) {
+	e.bytes(destTunKind, []byte{byte(t.Kind)})
+	e.port(destTunPort, t.Port)
+	e.uint16(destTunFlag, t.Flags)
 }
 
 func (e *encoder) destKey(a netip.AddrPort) {
@@ -188,18 +215,7 @@ func (e *encoder) destKey(a netip.AddrPort) {
 func (e *encoder) destAttrs(a netip.AddrPort) {
 	e.bytes(destAddr, a.Addr().AsSlice())
 	e.port(destPort, a.Port())
-	e.uint16(destFamily, family(a.Addr()))
-}
-
-func family(a netip.Addr) uint16 {
-	if a.Is4() {
-		return familyIPv4
-	}
-	return familyIPv6
-}
-
-func netmask(prefixLen int) uint32 {
-	return ^uint32(0) << (32 - min(max(prefixLen, 0), 32))
+	e.uint16(destFamily, uint16(familyOf(a.Addr())))
 }
 
 // A message is one netlink message as received.
@@ -298,37 +314,49 @@ func (f *fields) uint16(typ uint16) uint16 { return binary.NativeEndian.Uint16(f
 func (f *fields) uint32(typ uint16) uint32 { return binary.NativeEndian.Uint32(f.take(typ, 4)) }
 func (f *fields) port(typ uint16) uint16   { return binary.BigEndian.Uint16(f.take(typ, 2)) }
 
-func (f *fields) addr4(typ uint16) netip.Addr { return netip.AddrFrom4([4]byte(f.take(typ, 4))) }
+func (f *fields) addr(typ uint16, of Family) netip.Addr {
+	if of == V6 {
+		return netip.AddrFrom16([16]byte(f.take(typ, 16)))
+	}
+	return netip.AddrFrom4([4]byte(f.take(typ, 4)))
+}
 
-// decodeService reads the nested attribute of a service. ok is false for those that a Table cannot hold: by firewall mark, and
-// over IPv6.
+// decodeService reads the nested attribute of a service. ok is false for one of a family that a Table cannot hold.
 func decodeService(b []byte) (s Service, ok bool, err error) {
 	f := parseFields(b)
 	if f.err != nil {
 		return s, false, f.err
 	}
-	if f.values[svcMark] != nil || f.uint16(svcFamily) != familyIPv4 {
+	if s.Key, ok = f.key(); !ok {
 		return s, false, f.err
 	}
-	s.Key = Key{Proto: Proto(f.uint16(svcProtocol)), Addr: netip.AddrPortFrom(f.addr4(svcAddr), f.port(svcPort))}
-	s.Scheduler = text(f.values[svcScheduler])
+	s.Scheduler, s.Engine = text(f.values[svcScheduler]), text(f.values[svcEngine])
 	flags := f.uint32(svcFlags)
 	s.Flags = flags &^ (flagPersistent | flagHashed)
-	s.PrefixLen = 32
+	s.Netmask = SingleClient(s.AF())
 	if flags&flagPersistent != 0 {
 		s.Persistence = time.Duration(f.uint32(svcTimeout)) * time.Second
-		s.PrefixLen = prefixLen(binary.BigEndian.Uint32(f.take(svcNetmask, 4)))
+		s.Netmask = f.netmask(s.AF())
 	}
 	return s, f.err == nil, f.err
 }
 
-// prefixLen returns -1 for a mask that is no prefix: no configuration asks for that, so it will be seen as a difference.
-func prefixLen(mask uint32) int {
-	n := bits.LeadingZeros32(^mask)
-	if netmask(n) != mask {
-		return -1
+func (f *fields) key() (k Key, ok bool) {
+	af := Family(f.uint16(svcFamily))
+	if af != V4 && af != V6 {
+		return k, false
 	}
-	return n
+	if f.values[svcMark] != nil {
+		return Key{Mark: f.uint32(svcMark), Family: af}, true
+	}
+	return Key{Proto: Proto(f.uint16(svcProtocol)), Addr: netip.AddrPortFrom(f.addr(svcAddr, af), f.port(svcPort))}, true
+}
+
+func (f *fields) netmask(of Family) Netmask {
+	if of == V6 {
+		return Netmask(f.uint32(svcNetmask))
+	}
+	return Netmask(binary.BigEndian.Uint32(f.take(svcNetmask, 4)))
 }
 
 func text(b []byte) string {
@@ -342,21 +370,31 @@ func text(b []byte) string {
 
 // decodeDest reads the nested attribute of a destination. A kernel older than 3.18 sends no family: then it is that of the
 // service, IPv4.
-func decodeDest(b []byte) (Dest, error) {
+func decodeDest(b []byte) (Dest, Load, error) {
 	f := parseFields(b)
 	if f.err != nil {
-		return Dest{}, f.err
+		return Dest{}, Load{}, f.err
 	}
-	a := f.addr4(destAddr)
-	if f.values[destFamily] != nil && f.uint16(destFamily) == familyIPv6 {
-		a = netip.AddrFrom16([16]byte(f.take(destAddr, 16)))
+	af := V4
+	if f.values[destFamily] != nil && f.uint16(destFamily) == uint16(V6) {
+		af = V6
 	}
 	d := Dest{
-		Addr:        netip.AddrPortFrom(a, f.port(destPort)),
-		Forward:     Forward(f.uint32(destForward) & forwardMask),
-		Weight:      int(int32(f.uint32(destWeight))),
-		ActiveConns: int(f.uint32(destActive)),
-		InactConns:  int(f.uint32(destInact)),
+		Addr:    netip.AddrPortFrom(f.addr(destAddr, af), f.port(destPort)),
+		Forward: Forward(f.uint32(destForward) & forwardMask),
+		Tunnel:  f.tunnel(),
+		Weight:  int(int32(f.uint32(destWeight))),
+		Upper:   f.uint32(destUpper),
+		Lower:   f.uint32(destLower),
 	}
-	return d, f.err
+	l := Load{Active: int(f.uint32(destActive)), Inactive: int(f.uint32(destInact)), Persistent: int(f.uint32(destPersist))}
+	return d, l, f.err
+}
+
+// tunnel returns IPIP for a kernel that knows nothing else, before 5.3.
+func (f *fields) tunnel() Tunnel {
+	if f.values[destTunKind] == nil {
+		return Tunnel{}
+	}
+	return Tunnel{Kind: TunnelKind(f.take(destTunKind, 1)[0]), Port: f.port(destTunPort), Flags: f.uint16(destTunFlag)}
 }

@@ -14,7 +14,7 @@ import (
 // TestEncodeOp has the bytes that were seen to do the right thing in a little-endian kernel (TestNetlinkKeepsTheContract): a word
 // of netlink on each line. The family's number is 0x1f, the sequence number 7.
 func TestEncodeOp(t *testing.T) {
-	web := Service{Key: tcp("192.0.2.10:80"), Scheduler: "wlc", Persistence: 5 * time.Minute, PrefixLen: 24}
+	web := Service{Key: tcp("192.0.2.10:80"), Scheduler: "wlc", Persistence: 5 * time.Minute, Netmask: 0xffffff00}
 	const key = `
 		2400 0180          # IPVS_CMD_ATTR_SERVICE, nested
 		  0600 0100 0200 0000 # AF_INET
@@ -70,6 +70,33 @@ func TestEncodeOp(t *testing.T) {
 		  0800 0400 ffff0000
 		  0800 0500 00000000
 		  0800 0600 00000000`},
+		{"add a service by mark over IPv6 with an engine", Op{AddService, Service{Key{Mark: 80, Family: V6}, "rr", time.Second, 64, "sip", 0}, Dest{}}, `
+		54000000 1f00 0100 07000000 00000000 01 01 0000
+		4000 0180
+		  0600 0100 0a00 0000
+		  0800 0500 50000000
+		  0700 0600 72720000
+		  0c00 0700 01000000 ffffffff
+		  0800 0800 01000000
+		  0800 0900 40000000 # a length, not in network order
+		  0800 0b00 73697000`},
+		{"add a server in a tunnel with bounds", Op{AddDest, Service{Key: Key{Mark: 80, Family: V4}},
+			Dest{netip.MustParseAddrPort("10.0.0.1:0"), TUN, Tunnel{GUE, 6080, TunnelChecksum}, 10, 100, 50}}, `
+		7c000000 1f00 0100 07000000 00000000 05 01 0000
+		1400 0180
+		  0600 0100 0200 0000
+		  0800 0500 50000000
+		5400 0280
+		  0800 0100 0a000001
+		  0600 0200 0000 0000
+		  0600 0b00 0200 0000
+		  0800 0300 02000000
+		  0800 0400 0a000000
+		  0800 0500 64000000
+		  0800 0600 32000000
+		  0500 0d00 01000000
+		  0600 0e00 17c0 0000
+		  0600 0f00 0100 0000`},
 		{"remove a server that somebody put in over IPv6", Op{DeleteDest, Service{Key: web.Key}, Dest{Addr: netip.MustParseAddrPort("[2001:db8::1]:80")}}, `
 		60000000 1f00 0100 07000000 00000000 07 01 0000` + key + `
 		2800 0280
@@ -122,17 +149,27 @@ func TestDecodeService(t *testing.T) {
 		{"persistent, with flags of the scheduler", key + `
 			0c00 0700 0b000000 ffffffff
 			0800 0800 2c010000
-			0800 0900 ffff0000`, Service{tcp("192.0.2.10:80"), "wlc", 5 * time.Minute, 16, 8}, true},
-		{"a mask that is no prefix is seen as a difference", key + `
+			0800 0900 ffff0000`, Service{tcp("192.0.2.10:80"), "wlc", 5 * time.Minute, 0xffff0000, "", 8}, true},
+		{"a mask that is no prefix", key + `
 			0c00 0700 03000000 ffffffff
 			0800 0800 01000000
-			0800 0900 ff00ff00`, Service{tcp("192.0.2.10:80"), "wlc", time.Second, -1, 0}, true},
-		{"by firewall mark: not for this table", `
-			0600 0100 0200 0000
-			0800 0500 01000000`, Service{}, false},
-		{"over IPv6: not for this table", `
+			0800 0900 ff00ff00`, Service{tcp("192.0.2.10:80"), "wlc", time.Second, 0xff00ff00, "", 0}, true},
+		{"by firewall mark, over IPv6, with an engine", `
 			0600 0100 0a00 0000
-			0600 0200 0600 0000`, Service{}, false},
+			0800 0500 50000000
+			0800 0600 72720000
+			0c00 0700 03000000 ffffffff
+			0800 0800 01000000
+			0800 0900 40000000 # a prefix of 64, not in network order
+			0800 0b00 73697000`, Service{Key{Mark: 80, Family: V6}, "rr", time.Second, 64, "sip", 0}, true},
+		{"over IPv6", `
+			0600 0100 0a00 0000
+			0600 0200 8400 0000
+			1400 0300 20010db8 00000000 00000000 00000010
+			0600 0400 0050 0000
+			0800 0600 72720000
+			0c00 0700 00000000 ffffffff`, svc(Key{Proto: SCTP, Addr: netip.MustParseAddrPort("[2001:db8::10]:80")}, "rr"), true},
+		{"of another family: not for this table", `0600 0100 0700 0000`, Service{}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, ok, err := decodeService(unhex(t, tt.hex))
@@ -151,27 +188,39 @@ func TestDecodeDest(t *testing.T) {
 		0600 0200 1f90 0000
 		0800 0300 03010000 # droute, and flags of connections
 		0800 0400 0a000000
+		0800 0500 64000000
+		0800 0600 32000000
 		0800 0700 05000000
-		0800 0800 06000000`
+		0800 0800 06000000
+		0800 0900 07000000
+		0500 0d00 01000000 # GUE
+		0600 0e00 17c0 0000
+		0600 0f00 0100 0000`
+	at := func(a string) Dest {
+		return Dest{netip.MustParseAddrPort(a), DR, Tunnel{GUE, 6080, TunnelChecksum}, 10, 100, 50}
+	}
 	for _, tt := range []struct {
 		name string
 		hex  string
 		want Dest
 	}{
 		{"IPv4", `1400 0100 0a000001 00000000 00000000 00000000  0600 0b00 0200 0000` + rest,
-			Dest{netip.MustParseAddrPort("10.0.0.1:8080"), DR, 10, 5, 6}},
+			at("10.0.0.1:8080")},
 		{"from a kernel that names no family", `0800 0100 0a000001` + rest,
-			Dest{netip.MustParseAddrPort("10.0.0.1:8080"), DR, 10, 5, 6}},
+			at("10.0.0.1:8080")},
 		{"IPv6", `1400 0100 20010db8 00000000 00000000 00000001  0600 0b00 0a00 0000` + rest,
-			Dest{netip.MustParseAddrPort("[2001:db8::1]:8080"), DR, 10, 5, 6}},
+			at("[2001:db8::1]:8080")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := decodeDest(unhex(t, tt.hex))
+			got, load, err := decodeDest(unhex(t, tt.hex))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if d := cmp.Diff(tt.want, got, asAddress); d != "" {
 				t.Errorf("server (-want +got):\n%s", d)
+			}
+			if want := (Load{5, 6, 7}); load != want {
+				t.Errorf("load %+v, want %+v", load, want)
 			}
 		})
 	}
@@ -180,14 +229,15 @@ func TestDecodeDest(t *testing.T) {
 func TestDecodersRefuseTruncatedBytes(t *testing.T) {
 	service := unhex(t, `0600 0100 0200 0000 0600 0200 0600 0000 0800 0300 c000020a 0600 0400 0050 0000 0800 0600 776c6300 0c00 0700 01000000 ffffffff
 		0800 0800 2c010000 0800 0900 ffffff00`)
-	server := unhex(t, `0800 0100 0a000001 0600 0b00 0200 0000 0600 0200 1f90 0000 0800 0300 03000000 0800 0400 0a000000 0800 0700 05000000 0800 0800 06000000`)
+	server := unhex(t, `0800 0100 0a000001 0600 0b00 0200 0000 0600 0200 1f90 0000 0800 0300 03000000 0800 0400 0a000000 0800 0500 00000000 0800 0600 00000000 0800 0700 05000000 0800 0800 06000000
+		0800 0900 00000000`)
 	for n := range len(service) {
 		if _, _, err := decodeService(service[:n]); !errors.Is(err, errTruncated) {
 			t.Errorf("%d bytes of a service: error %v, want %v", n, err, errTruncated)
 		}
 	}
 	for n := range len(server) {
-		if _, err := decodeDest(server[:n]); !errors.Is(err, errTruncated) {
+		if _, _, err := decodeDest(server[:n]); !errors.Is(err, errTruncated) {
 			t.Errorf("%d bytes of a server: error %v, want %v", n, err, errTruncated)
 		}
 	}
@@ -241,12 +291,12 @@ func FuzzDecode(f *testing.F) {
 			b = rest
 			_, _ = m.errno()
 			if v, err := nested(m.body, attrService); err == nil {
-				if s, ok, err := decodeService(v); ok && (err != nil || !s.Addr.IsValid()) {
+				if s, ok, err := decodeService(v); ok && (err != nil || s.Mark == 0 && !s.Addr.IsValid()) {
 					t.Errorf("service %v with error %v", s, err)
 				}
 			}
 			if v, err := nested(m.body, attrDest); err == nil {
-				if d, err := decodeDest(v); err == nil && !d.Addr.IsValid() {
+				if d, _, err := decodeDest(v); err == nil && !d.Addr.IsValid() {
 					t.Errorf("server %v without an address", d)
 				}
 			}

@@ -15,7 +15,7 @@ import (
 func contract(t *testing.T, k Kernel) {
 	t.Helper()
 	web, dns := tcp("192.0.2.10:80"), udp("192.0.2.10:53")
-	sticky := Service{Key: web, Scheduler: "wlc", Persistence: 5 * time.Minute, PrefixLen: 24}
+	sticky := Service{Key: web, Scheduler: "wlc", Persistence: 5 * time.Minute, Netmask: 0xffffff00}
 	for _, step := range []struct {
 		name string
 		ops  []Op
@@ -50,10 +50,10 @@ func contract(t *testing.T, k Kernel) {
 			syscall.ESRCH, syscall.ESRCH, syscall.ENOENT, nil,
 		}, table(entry(svc(dns, "rr"), nat("10.0.0.1:53", 1), nat("10.0.0.4:53", 4)))},
 		{"everything of a service can change in place", []Op{
-			{EditService, Service{Key: dns, Scheduler: "sh", Persistence: time.Minute, PrefixLen: 16}, Dest{}},
+			{EditService, Service{Key: dns, Scheduler: "sh", Persistence: time.Minute, Netmask: 0xffff0000}, Dest{}},
 			{EditDest, Service{Key: dns}, dest("10.0.0.1:53", TUN, 9)},
 			{DeleteDest, Service{Key: dns}, Dest{Addr: netip.MustParseAddrPort("10.0.0.4:53")}},
-		}, make([]error, 3), table(entry(Service{Key: dns, Scheduler: "sh", Persistence: time.Minute, PrefixLen: 16}, dest("10.0.0.1:53", TUN, 9)))},
+		}, make([]error, 3), table(entry(Service{Key: dns, Scheduler: "sh", Persistence: time.Minute, Netmask: 0xffff0000}, dest("10.0.0.1:53", TUN, 9)))},
 		{"and be taken back", []Op{{EditService, svc(dns, "rr"), Dest{}}}, make([]error, 1), table(entry(svc(dns, "rr"), dest("10.0.0.1:53", TUN, 9)))},
 		{"no change at all", nil, []error{}, table(entry(svc(dns, "rr"), dest("10.0.0.1:53", TUN, 9)))},
 		{"a service goes with its servers", []Op{{DeleteService, Service{Key: dns}, Dest{}}}, make([]error, 1), Table{}},

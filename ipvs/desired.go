@@ -1,9 +1,6 @@
 package ipvs
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // Schedulers returns the names of the schedulers in Linux up to 6.12, in the order of ipvsadm's manual. Whether the running
 // kernel has one of them shows when it is asked for.
@@ -25,7 +22,7 @@ func Desired(vs []VirtualServer, h Health) Table {
 }
 
 func (v *VirtualServer) entry(h Health) Entry {
-	dests := make(map[netip.AddrPort]Dest, len(v.Servers))
+	e := Entry{Service: v.normal(), Dests: make([]Dest, 0, len(v.Servers)+1)}
 	serving := false
 	for _, s := range v.Servers {
 		verdict := h[ServerID{v.Key, s.Addr}]
@@ -33,13 +30,19 @@ func (v *VirtualServer) entry(h Health) Entry {
 			continue
 		}
 		w := s.weight(verdict)
-		dests[s.Addr] = Dest{Addr: s.Addr, Forward: v.Forward, Weight: w}
+		e.Dests = append(e.Dests, s.dest(w))
 		serving = serving || w > 0
 	}
 	if v.Sorry != nil && !serving {
-		dests[v.Sorry.Addr] = v.sorry()
+		e.put(v.sorry())
 	}
-	return Entry{Service: v.normal(), Dests: dests}
+	e.Dests = canonical(e.Dests)
+	return e
+}
+
+// dest returns s as the kernel should have it with weight w.
+func (s RealServer) dest(w int) Dest {
+	return Dest{Addr: s.Addr, Forward: s.Forward, Tunnel: s.Tunnel, Weight: w, Upper: s.Upper, Lower: s.Lower}
 }
 
 // weight returns the weight of s in the table, between 0 and MaxWeight.
@@ -56,14 +59,16 @@ func (s RealServer) weight(v Verdict) int {
 
 // sorry returns the sorry server with a weight that lets connections in.
 func (v *VirtualServer) sorry() Dest {
-	return Dest{Addr: v.Sorry.Addr, Forward: v.Sorry.Forward, Weight: min(max(v.Sorry.Weight, 1), MaxWeight)}
+	d := *v.Sorry
+	d.Weight = min(max(d.Weight, 1), MaxWeight)
+	return d
 }
 
-// normal returns s as the kernel reads it back: whole seconds, and a prefix length that means something with persistence only.
+// normal returns s as the kernel reads it back: whole seconds, and a mask that means something with persistence only.
 func (s Service) normal() Service {
 	s.Persistence = (s.Persistence + time.Second - 1).Truncate(time.Second)
-	if s.Persistence <= 0 || s.PrefixLen == 0 {
-		s.Persistence, s.PrefixLen = max(s.Persistence, 0), 32
+	if s.Persistence <= 0 || s.Netmask == 0 {
+		s.Persistence, s.Netmask = max(s.Persistence, 0), SingleClient(s.AF())
 	}
 	return s
 }

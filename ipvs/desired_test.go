@@ -105,10 +105,13 @@ func TestDesiredServiceIsAsTheKernelReadsItBack(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := shop()
-			v.Persistence, v.PrefixLen = tt.set, tt.prefix
+			v.Persistence, v.Netmask = tt.set, 0
+			if tt.prefix > 0 {
+				v.Netmask = PrefixMask(V4, tt.prefix)
+			}
 			got := Desired([]VirtualServer{v}, nil)[v.Key].Service
-			if got.Persistence != tt.want || got.PrefixLen != tt.wantPrefix {
-				t.Errorf("%s/%d became %s/%d, want %s/%d", tt.set, tt.prefix, got.Persistence, got.PrefixLen, tt.want, tt.wantPrefix)
+			if got.Persistence != tt.want || got.Netmask != PrefixMask(V4, tt.wantPrefix) {
+				t.Errorf("%s/%d became %s%s, want %s/%d", tt.set, tt.prefix, got.Persistence, got.Netmask.Text(V4), tt.want, tt.wantPrefix)
 			}
 		})
 	}

@@ -36,14 +36,14 @@ func appendEntry(ops []Op, have Entry, exists bool, want Entry) []Op {
 	return appendDests(ops, Service{Key: want.Service.Key}, have.Dests, want.Dests)
 }
 
-func appendDests(ops []Op, s Service, have, want map[netip.AddrPort]Dest) []Op {
+func appendDests(ops []Op, s Service, have, want []Dest) []Op {
 	if sameDests(have, want) {
 		return ops
 	}
+	have, want = canonical(have), canonical(want)
 	var raise, lower, remove []Op
-	for _, a := range sorted(want) {
-		w, h := want[a].bare(), have[a].bare()
-		_, exists := have[a]
+	for _, w := range want {
+		h, exists := find(have, w.Addr)
 		switch {
 		case !exists:
 			ops = append(ops, Op{Verb: AddDest, Service: s, Dest: w})
@@ -54,26 +54,51 @@ func appendDests(ops []Op, s Service, have, want map[netip.AddrPort]Dest) []Op {
 			lower = append(lower, Op{Verb: EditDest, Service: s, Dest: w})
 		}
 	}
-	for _, a := range sorted(have) {
-		if _, wanted := want[a]; !wanted {
-			remove = append(remove, Op{Verb: DeleteDest, Service: s, Dest: Dest{Addr: a}})
+	for _, h := range have {
+		if _, wanted := find(want, h.Addr); !wanted {
+			remove = append(remove, Op{Verb: DeleteDest, Service: s, Dest: Dest{Addr: h.Addr}})
 		}
 	}
 	return append(append(append(ops, raise...), lower...), remove...)
 }
 
-// sameDests spares the sorting of what is equal, which is nearly everything at nearly every read.
-func sameDests(a, b map[netip.AddrPort]Dest) bool {
-	return maps.EqualFunc(a, b, func(x, y Dest) bool { return x.bare() == y.bare() })
+// sameDests reports whether two lists have the same destinations, in whatever order. It spares the sorting of what is in the same
+// order too, which is nearly everything at nearly every read.
+func sameDests(a, b []Dest) bool {
+	return len(a) == len(b) && (slices.Equal(a, b) || slices.Equal(canonical(a), canonical(b)))
 }
 
 func sameEntry(a, b Entry) bool { return a.Service == b.Service && sameDests(a.Dests, b.Dests) }
 
-// bare returns d without what the kernel counts.
-func (d Dest) bare() Dest { return Dest{Addr: d.Addr, Forward: d.Forward, Weight: d.Weight} }
+func compareDests(a, b Dest) int { return a.Addr.Compare(b.Addr) }
 
-func sorted(dests map[netip.AddrPort]Dest) []netip.AddrPort {
-	return slices.SortedFunc(maps.Keys(dests), netip.AddrPort.Compare)
+// canonical returns dests in the order of their addresses, which is that of a wanted Entry. It does not change dests.
+func canonical(dests []Dest) []Dest {
+	if slices.IsSortedFunc(dests, compareDests) {
+		return dests
+	}
+	return slices.SortedFunc(slices.Values(dests), compareDests)
+}
+
+// find returns the destination at a from dests in canonical order.
+func find(dests []Dest, a netip.AddrPort) (Dest, bool) {
+	i, ok := slices.BinarySearchFunc(dests, a, func(d Dest, a netip.AddrPort) int { return d.Addr.Compare(a) })
+	if !ok {
+		return Dest{}, false
+	}
+	return dests[i], true
+}
+
+// grows reports whether op lets more connections into the services of t, or concerns none of the servers; the others shrink.
+func (t Table) grows(op Op) bool {
+	switch op.Verb {
+	case AddService, EditService, AddDest:
+		return true
+	case EditDest:
+		d, _, _ := t[op.Service.Key].dest(op.Dest.Addr)
+		return op.Dest.Weight > d.Weight
+	}
+	return false
 }
 
 // String returns the change as logs and golden files show it: "add server 10.0.0.11:8080 nat weight 10 to tcp 192.0.2.10:80".
@@ -100,7 +125,10 @@ func (o Op) String() string {
 func (s Service) String() string {
 	out := s.Key.String() + " " + s.Scheduler
 	if s.Persistence > 0 {
-		out += fmt.Sprintf(" persistent %s/%d", s.Persistence, s.PrefixLen)
+		out += fmt.Sprintf(" persistent %s%s", s.Persistence, s.maskText())
+	}
+	if s.Engine != "" {
+		out += " engine " + s.Engine
 	}
 	if s.Flags != 0 {
 		out += fmt.Sprintf(" flags %#x", s.Flags)
@@ -108,5 +136,24 @@ func (s Service) String() string {
 	return out
 }
 
+// maskText sets a mask that is no prefix apart from the duration.
+func (s Service) maskText() string {
+	text := s.Netmask.Text(s.AF())
+	if text[0] != '/' {
+		return " mask " + text
+	}
+	return text
+}
+
 // String returns the server with its options: "10.0.0.11:8080 nat weight 10".
-func (d Dest) String() string { return fmt.Sprintf("%s %s weight %d", d.Addr, d.Forward, d.Weight) }
+func (d Dest) String() string {
+	out := fmt.Sprintf("%s %s", d.Addr, d.Forward)
+	if d.Tunnel != (Tunnel{}) {
+		out += " " + d.Tunnel.String()
+	}
+	out += fmt.Sprintf(" weight %d", d.Weight)
+	if d.Upper != 0 || d.Lower != 0 {
+		out += fmt.Sprintf(" upper %d lower %d", d.Upper, d.Lower)
+	}
+	return out
+}

@@ -11,20 +11,26 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// asAddress lets cmp compare and print addresses.
-var asAddress = cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{})
+// asAddress lets cmp compare and print addresses, and compare tables whatever the order of their servers and the load of these.
+var asAddress = cmp.Options{
+	cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}),
+	cmpopts.IgnoreFields(Entry{}, "Loads"),
+	cmpopts.SortSlices(func(a, b Dest) bool { return compareDests(a, b) < 0 }),
+	cmpopts.EquateEmpty(),
+}
 
 func TestDiff(t *testing.T) {
 	web, dns := tcp("192.0.2.10:80"), udp("192.0.2.10:53")
-	sticky := Service{Key: web, Scheduler: "wlc", Persistence: 5 * time.Minute, PrefixLen: 24}
+	sticky := Service{Key: web, Scheduler: "wlc", Persistence: 5 * time.Minute, Netmask: 0xffffff00}
 	busy := nat("10.0.0.1:80", 5)
-	busy.ActiveConns, busy.InactConns = 12, 34
+	loaded := entry(svc(web, "wlc"), busy)
+	loaded.Loads = []Load{{Active: 12, Inactive: 34}}
 	for _, tt := range []struct {
 		name       string
 		have, want Table
 		ops        []string
 	}{
-		{"nothing to do", table(entry(svc(web, "wlc"), busy)), table(entry(svc(web, "wlc"), nat("10.0.0.1:80", 5))), []string{}},
+		{"nothing to do", table(loaded), table(entry(svc(web, "wlc"), busy)), []string{}},
 		{"a new service comes with its servers", Table{}, table(entry(sticky, nat("10.0.0.2:80", 1), nat("10.0.0.1:80", 5))), []string{
 			"add service tcp 192.0.2.10:80 wlc persistent 5m0s/24",
 			"add server 10.0.0.1:80 nat weight 5 to tcp 192.0.2.10:80",
@@ -40,7 +46,7 @@ func TestDiff(t *testing.T) {
 				"change service tcp 192.0.2.10:80 sh",
 			}},
 		{"a scheduler's flag that somebody set is taken back",
-			table(entry(Service{Key: web, Scheduler: "sh", PrefixLen: 32, Flags: 8})), table(entry(svc(web, "sh"))), []string{
+			table(entry(Service{Key: web, Scheduler: "sh", Netmask: 0xffffffff, Flags: 8})), table(entry(svc(web, "sh"))), []string{
 				"change service tcp 192.0.2.10:80 sh",
 			}},
 		{"the sorry server is in before the last server is out",
@@ -79,13 +85,13 @@ func randomTable(r *rand.Rand) Table {
 			Key:         tcp(fmt.Sprintf("192.0.2.10:%d", 80+port)),
 			Scheduler:   Schedulers()[r.IntN(2)],
 			Persistence: time.Duration(r.IntN(2)) * time.Minute,
-			PrefixLen:   24 + 8*r.IntN(2),
+			Netmask:     PrefixMask(V4, 24+8*r.IntN(2)),
 		}
 		e := entry(s.normal())
 		for host := range 4 {
 			if r.IntN(2) == 0 {
-				d := Dest{Addr: netip.MustParseAddrPort(fmt.Sprintf("10.0.0.%d:80", host)), Forward: Forward(2 * r.IntN(2)), Weight: r.IntN(3), ActiveConns: r.IntN(9)}
-				e.Dests[d.Addr] = d
+				d := Dest{Addr: netip.MustParseAddrPort(fmt.Sprintf("10.0.0.%d:80", host)), Forward: Forward(2 * r.IntN(2)), Weight: r.IntN(3), Upper: uint32(r.IntN(2))}
+				e.put(d)
 			}
 		}
 		t[s.Key] = e

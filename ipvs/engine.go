@@ -39,6 +39,10 @@ type Options struct {
 	// OnOwned, if set, is called by Run with the services that are ours, in order, when that set changes: before the first change
 	// to a new one, and after an old one is gone. It must not call the Engine and should not take long.
 	OnOwned func([]Key)
+
+	// OnOps, if set, is called by Run with each group of changes that was sent to the kernel, and what it answered to each. It must not
+	// keep or change the slices, nor call the Engine.
+	OnOps func([]Op, []error)
 }
 
 // An Engine keeps the kernel's table as Configure and SetHealth want it, for as long as Run runs. Its methods may be called from
@@ -202,7 +206,7 @@ func (r *reconciler) flush() error {
 	}
 	ops := Diff(have, nil)
 	var errs []error
-	for i, err := range r.kernel.Apply(ops) {
+	for i, err := range r.apply(ops) {
 		if err != nil && !errors.Is(err, syscall.ESRCH) {
 			errs = append(errs, explain(ops[i], err))
 			continue

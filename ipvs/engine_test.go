@@ -257,7 +257,8 @@ func TestEngineLeavesOthersServicesAlone(t *testing.T) {
 		b.Configure([]VirtualServer{withSorry(shop())})
 		b.sleep(time.Minute)
 		k.change(func(t Table) {
-			t[foreign.Service.Key].Dests[netip.MustParseAddrPort("10.8.8.8:53")] = nat("10.8.8.8:53", 1)
+			t.apply(Op{AddDest, Service{Key: foreign.Service.Key}, nat("10.8.8.8:53", 1)})
+			foreign = t[foreign.Service.Key]
 		})
 		b.sleep(time.Minute)
 		if err := b.stop(); err != nil {

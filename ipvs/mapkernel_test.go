@@ -1,7 +1,6 @@
 package ipvs
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -40,7 +39,7 @@ func (k *mapKernel) Table() (Table, error) {
 func cloneTable(t Table) Table {
 	out := make(Table, len(t))
 	for key, e := range t {
-		out[key] = Entry{Service: e.Service, Dests: maps.Clone(e.Dests)}
+		out[key] = Entry{Service: e.Service, Dests: slices.Clone(e.Dests), Loads: slices.Clone(e.Loads)}
 	}
 	return out
 }
@@ -91,7 +90,7 @@ func knownScheduler(name string) error {
 }
 
 func answerDest(e Entry, op Op) error {
-	_, there := e.Dests[op.Dest.Addr]
+	there := e.index(op.Dest.Addr) >= 0
 	switch {
 	case op.Verb != DeleteDest && op.Dest.Weight < 0:
 		return syscall.ERANGE
@@ -147,7 +146,7 @@ func tcp(addr string) Key { return Key{Proto: TCP, Addr: netip.MustParseAddrPort
 func udp(addr string) Key { return Key{Proto: UDP, Addr: netip.MustParseAddrPort(addr)} }
 
 func svc(k Key, scheduler string) Service {
-	return Service{Key: k, Scheduler: scheduler, PrefixLen: 32}
+	return Service{Key: k, Scheduler: scheduler, Netmask: SingleClient(k.AF())}
 }
 
 func nat(addr string, weight int) Dest {
@@ -155,11 +154,7 @@ func nat(addr string, weight int) Dest {
 }
 
 func entry(s Service, dests ...Dest) Entry {
-	e := Entry{Service: s, Dests: map[netip.AddrPort]Dest{}}
-	for _, d := range dests {
-		e.Dests[d.Addr] = d
-	}
-	return e
+	return Entry{Service: s, Dests: dests}
 }
 
 func table(entries ...Entry) Table {

@@ -3,6 +3,7 @@
 package ipvs
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -65,8 +66,10 @@ func (m mobyKernel) Table() (Table, error) {
 		}
 		e := entry(fromMoby(s))
 		for _, d := range dests {
-			a := addrPort(d.Address, d.Port)
-			e.Dests[a] = Dest{a, Forward(d.ConnectionFlags & moby.ConnFwdMask), d.Weight, d.ActiveConnections, d.InactiveConnections}
+			e.Dests = append(e.Dests, Dest{
+				Addr: addrPort(d.Address, d.Port), Forward: Forward(d.ConnectionFlags & moby.ConnFwdMask), Weight: d.Weight,
+				Upper: d.UpperThreshold, Lower: d.LowerThreshold,
+			})
 		}
 		t[e.Service.Key] = e
 	}
@@ -81,7 +84,7 @@ func toMoby(s Service) *moby.Service {
 		SchedName:     s.Scheduler,
 		Flags:         s.Flags,
 		Timeout:       uint32(s.Persistence / time.Second),
-		Netmask:       leMask(s.PrefixLen),
+		Netmask:       bits.ReverseBytes32(uint32(s.Netmask)),
 		AddressFamily: unix.AF_INET,
 	}
 	if s.Persistence > 0 {
@@ -90,23 +93,16 @@ func toMoby(s Service) *moby.Service {
 	return out
 }
 
-// leMask is the network-order mask that moby/ipvs passes on as a number of this machine.
-func leMask(prefixLen int) uint32 {
-	m := net.CIDRMask(prefixLen, 32)
-	return uint32(m[0]) | uint32(m[1])<<8 | uint32(m[2])<<16 | uint32(m[3])<<24
-}
-
 func fromMoby(s *moby.Service) Service {
 	out := Service{
-		Key:       Key{Proto(s.Protocol), addrPort(s.Address, s.Port)},
+		Key:       Key{Proto: Proto(s.Protocol), Addr: addrPort(s.Address, s.Port)},
 		Scheduler: s.SchedName,
-		PrefixLen: 32,
+		Netmask:   SingleClient(V4),
 		Flags:     s.Flags &^ 3,
 	}
 	if s.Flags&1 != 0 {
 		out.Persistence = time.Duration(s.Timeout) * time.Second
-		for out.PrefixLen = 0; leMask(out.PrefixLen) != s.Netmask; out.PrefixLen++ {
-		}
+		out.Netmask = Netmask(bits.ReverseBytes32(s.Netmask)) // moby/ipvs takes what is in network order for a number of this machine
 	}
 	return out
 }
@@ -116,6 +112,8 @@ func destToMoby(d Dest) *moby.Destination {
 		Address:         d.Addr.Addr().AsSlice(),
 		Port:            d.Addr.Port(),
 		Weight:          d.Weight,
+		UpperThreshold:  d.Upper,
+		LowerThreshold:  d.Lower,
 		ConnectionFlags: uint32(d.Forward),
 		AddressFamily:   unix.AF_INET,
 	}
@@ -137,7 +135,7 @@ func TestNetlinkAgreesWithMoby(t *testing.T) {
 			writer, reader = m, n
 		}
 		want := randomTable(rand.New(rand.NewPCG(seed, 1)))
-		forgetConns(want)
+		withoutBounds(want)
 		apply(t, writer, Diff(have, want))
 		for _, k := range []Kernel{reader, writer} {
 			got, err := k.Table()
@@ -152,10 +150,11 @@ func TestNetlinkAgreesWithMoby(t *testing.T) {
 	}
 }
 
-func forgetConns(t Table) {
+// withoutBounds takes out of t what /proc does not show.
+func withoutBounds(t Table) {
 	for _, e := range t {
-		for a, d := range e.Dests {
-			e.Dests[a] = d.bare()
+		for i := range e.Dests {
+			e.Dests[i].Upper = 0
 		}
 	}
 }

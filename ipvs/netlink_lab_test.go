@@ -73,8 +73,8 @@ func TestNetlinkProgramsWhatIpvsadmWould(t *testing.T) {
 	web, tls := tcp("192.0.2.10:80"), tcp("192.0.2.10:443")
 	want := table(
 		entry(svc(web, "wlc"), nat("10.0.0.1:8080", 10), nat("10.0.0.2:8080", 0)),
-		entry(Service{Key: tls, Scheduler: "sh", Persistence: 5 * time.Minute, PrefixLen: 24}, dest("10.0.0.1:443", DR, MaxWeight)),
-		entry(Service{Key: dns, Scheduler: "rr", Persistence: time.Minute, PrefixLen: 32}, dest("10.0.0.1:53", TUN, 1)),
+		entry(Service{Key: tls, Scheduler: "sh", Persistence: 5 * time.Minute, Netmask: 0xffffff00}, dest("10.0.0.1:443", DR, MaxWeight)),
+		entry(Service{Key: dns, Scheduler: "rr", Persistence: time.Minute, Netmask: 0xffffffff}, dest("10.0.0.1:53", TUN, 1)),
 	)
 	apply(t, n, Diff(nil, want))
 	ours := saved(t)
@@ -122,7 +122,7 @@ func TestNetlinkSeesFlagsThatIpvsadmSetsAndTakesThemBack(t *testing.T) {
 	}
 }
 
-func TestNetlinkReadsPastServicesThatATableCannotHold(t *testing.T) {
+func TestNetlinkReadsServicesOfEveryKind(t *testing.T) {
 	n := namespace(t)
 	ipvsadm(t, "-A", "-f", "1", "-s", "rr")
 	ipvsadm(t, "-a", "-f", "1", "-r", "10.0.0.1:0", "-g")
@@ -134,11 +134,16 @@ func TestNetlinkReadsPastServicesThatATableCannotHold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := table(entry(svc(tcp("192.0.2.10:80"), "rr"), dest("[2001:db8::1]:80", TUN, 1)))
+	web := svc(tcp("192.0.2.10:80"), "rr")
+	want := table(
+		entry(web, dest("[2001:db8::1]:80", TUN, 1)), entry(svc(Key{Mark: 1, Family: V4}, "rr"), dest("10.0.0.1:0", DR, 1)),
+		entry(svc(tcp("[2001:db8::10]:80"), "rr")), entry(svc(Key{Proto: SCTP, Addr: web.Addr}, "rr")),
+	)
 	if d := cmp.Diff(want, got, asAddress); d != "" {
 		t.Errorf("table (-want +got):\n%s", d)
 	}
-	apply(t, n, Diff(got, table(entry(svc(tcp("192.0.2.10:80"), "rr"), nat("10.0.0.1:80", 1)))))
+	want[web.Key] = entry(web, nat("10.0.0.1:80", 1))
+	apply(t, n, Diff(got, want))
 	if out := ipvsadm(t, "-S", "-n"); strings.Contains(out, "-r [2001:db8::1]") || strings.Count(out, "-A ") != 4 {
 		t.Errorf("ipvsadm -Sn after the IPv6 server was replaced:\n%s", out)
 	}

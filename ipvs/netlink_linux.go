@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -140,7 +139,7 @@ func (n *Netlink) next() uint32 {
 	return n.seq
 }
 
-// Table reads every service over IPv4, with its destinations. The kernel gives no consistent picture of a table that changes
+// Table reads every service with its destinations. The kernel gives no consistent picture of a table that changes
 // meanwhile: a service that only one of the two ways of reading has seen is asked for by itself.
 func (n *Netlink) Table() (Table, error) {
 	if err := n.resolve(); err != nil {
@@ -204,30 +203,29 @@ func (n *Netlink) entry(k Key) (e Entry, ok bool, err error) {
 	if err != nil || !ok {
 		return e, false, err
 	}
-	e.Dests, err = n.dests(k)
+	err = n.dests(&e)
 	return e, err == nil, err
 }
 
-func (n *Netlink) dests(k Key) (map[netip.AddrPort]Dest, error) {
+// dests reads the destinations of the service of e into e.
+func (n *Netlink) dests(e *Entry) error {
 	n.out.b = n.out.b[:0]
 	at := n.out.message(n.family, nlRequest|nlDump, n.next(), cmdGetDest)
-	n.out.key(k)
+	n.out.key(e.Service.Key)
 	n.out.end(at)
-	found := map[netip.AddrPort]Dest{}
-	err := n.exchange(func(body []byte) error {
+	return n.exchange(func(body []byte) error {
 		b, err := nested(body, attrDest)
 		if err != nil || b == nil {
 			return err
 		}
-		d, err := decodeDest(b)
-		found[d.Addr] = d
+		d, l, err := decodeDest(b)
+		e.Dests, e.Loads = append(e.Dests, d), append(e.Loads, l)
 		return err
 	})
-	return found, err
 }
 
 // readProc reads the destinations of all services. A file whose module was unloaded and loaded again is opened anew.
-func (n *Netlink) readProc() (map[Key]map[netip.AddrPort]Dest, error) {
+func (n *Netlink) readProc() (map[Key]*Entry, error) {
 	err := n.slurp()
 	if err != nil {
 		if err := n.openProc(); err != nil {

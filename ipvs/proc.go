@@ -18,11 +18,12 @@ import (
 //	  -> 0A00000B:1F90      Masq    10     3          1
 //
 // The kernel writes a service and its destinations as one record, so a record is never torn; but one that is made or deleted while
-// the file is read can make another one be left out. Services that a Table cannot hold are passed over. The persistence is in ticks
-// of unknown length and the scheduler's flags are not there at all: the services themselves are read over netlink.
-func parseProc(b []byte) (map[Key]map[netip.AddrPort]Dest, error) {
-	table := map[Key]map[netip.AddrPort]Dest{}
-	var dests map[netip.AddrPort]Dest // of the service that is being read; nil when it is passed over
+// the file is read can make another one be left out. Services by firewall mark are passed over: the text does not say
+// which family they are of. The persistence is in ticks of unknown length and the scheduler's flags are not there at all: the services
+// themselves are read over netlink. Thresholds, and what kind a tunnel is, are not there either, and are left zero.
+func parseProc(b []byte) (map[Key]*Entry, error) {
+	table := map[Key]*Entry{}
+	var e *Entry // the service that is being read; nil when it is passed over
 	for n := 1; len(b) > 0; n++ {
 		line, rest, _ := bytes.Cut(b, []byte{'\n'})
 		b = rest
@@ -34,9 +35,9 @@ func parseProc(b []byte) (map[Key]map[netip.AddrPort]Dest, error) {
 		switch {
 		case len(words) == 0:
 		case words[0] != "->":
-			dests, err = procService(table, words)
-		case dests != nil:
-			err = procDest(dests, words)
+			e, err = procService(table, words)
+		case e != nil:
+			err = procDest(e, words)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d, %q: %w", n, line, err)
@@ -45,30 +46,32 @@ func parseProc(b []byte) (map[Key]map[netip.AddrPort]Dest, error) {
 	return table, nil
 }
 
-// procService adds the service of a line to table and returns the map for its destinations.
-func procService(table map[Key]map[netip.AddrPort]Dest, words []string) (map[netip.AddrPort]Dest, error) {
+// procService adds the service of a line to table and returns its entry.
+func procService(table map[Key]*Entry, words []string) (*Entry, error) {
 	var p Proto
 	switch words[0] {
 	case "TCP":
 		p = TCP
 	case "UDP":
 		p = UDP
-	default: // FWM and SCTP
+	case "SCTP":
+		p = SCTP
+	default: // FWM
 		return nil, nil
 	}
 	if len(words) < 2 {
 		return nil, fmt.Errorf("%d words, want the address of a service", len(words))
 	}
 	a, err := procAddr(words[1])
-	if err != nil || !a.Addr().Is4() {
+	if err != nil {
 		return nil, err
 	}
 	k := Key{Proto: p, Addr: a}
-	table[k] = map[netip.AddrPort]Dest{}
+	table[k] = &Entry{}
 	return table[k], nil
 }
 
-func procDest(dests map[netip.AddrPort]Dest, words []string) error {
+func procDest(e *Entry, words []string) error {
 	if len(words) != 6 {
 		return fmt.Errorf("%d words, want 6 for a destination", len(words))
 	}
@@ -76,13 +79,13 @@ func procDest(dests map[netip.AddrPort]Dest, words []string) error {
 	if err != nil {
 		return err
 	}
-	d := Dest{Addr: a, Forward: procForward(words[2])}
-	for i, into := range []*int{&d.Weight, &d.ActiveConns, &d.InactConns} {
+	d, l := Dest{Addr: a, Forward: procForward(words[2])}, Load{}
+	for i, into := range []*int{&d.Weight, &l.Active, &l.Inactive} {
 		if *into, err = strconv.Atoi(words[3+i]); err != nil {
 			return err
 		}
 	}
-	dests[a] = d
+	e.Dests, e.Loads = append(e.Dests, d), append(e.Loads, l)
 	return nil
 }
 
@@ -123,13 +126,14 @@ func procAddr(s string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(a, uint16(port)), nil
 }
 
-// join puts the two readings together and returns the TCP and UDP services that only one of them has.
-func join(services map[Key]Service, dests map[Key]map[netip.AddrPort]Dest) (t Table, unsure []Key) {
+// join puts the two readings together and returns the services that only one of them has.
+func join(services map[Key]Service, dests map[Key]*Entry) (t Table, unsure []Key) {
 	t = make(Table, len(services))
 	for k, s := range services {
-		if d, ok := dests[k]; ok {
-			t[k] = Entry{Service: s, Dests: d}
-		} else if k.Proto == TCP || k.Proto == UDP {
+		if e, ok := dests[k]; ok {
+			e.Service = s
+			t[k] = *e
+		} else {
 			unsure = append(unsure, k)
 		}
 	}

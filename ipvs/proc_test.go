@@ -1,7 +1,6 @@
 package ipvs
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -28,19 +27,20 @@ SCTP C000020A:0050 rr
 TCP  C000020A:0051 rr
   -> 0A00000C:0051      Bypass  1      0          0
 `
-	six := dest("[2001:db8::1]:80", TUN, 1)
-	web, dns := dest("10.0.0.11:8080", NAT, 10), dest("10.0.0.13:53", DR, 0)
-	web.ActiveConns, web.InactConns, dns.InactConns = 3, 1, 7
-	want := map[Key]map[netip.AddrPort]Dest{
-		tcp("192.0.2.10:80"): {web.Addr: web, six.Addr: six},
-		udp("192.0.2.10:53"): {dns.Addr: dns},
-		tcp("192.0.2.10:81"): {netip.MustParseAddrPort("10.0.0.12:81"): dest("10.0.0.12:81", forwardMask, 1)},
+	want := map[Key]*Entry{
+		tcp("192.0.2.10:80"): {
+			Dests: []Dest{dest("10.0.0.11:8080", NAT, 10), dest("[2001:db8::1]:80", TUN, 1)}, Loads: []Load{{Active: 3, Inactive: 1}, {}},
+		},
+		udp("192.0.2.10:53"):                    {Dests: []Dest{dest("10.0.0.13:53", DR, 0)}, Loads: []Load{{Inactive: 7}}},
+		tcp("[2001:db8::a]:80"):                 {Dests: []Dest{nat("[2001:db8::1]:80", 1)}, Loads: []Load{{}}},
+		{SCTP, tcp("192.0.2.10:80").Addr, 0, 0}: {Dests: []Dest{dest("10.0.0.12:80", forwardMask, 1)}, Loads: []Load{{}}},
+		tcp("192.0.2.10:81"):                    {Dests: []Dest{dest("10.0.0.12:81", forwardMask, 1)}, Loads: []Load{{}}},
 	}
 	got, err := parseProc([]byte(in))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(want, got, asAddress); d != "" {
+	if d := cmp.Diff(want, got, asAddress[0]); d != "" {
 		t.Errorf("destinations (-want +got):\n%s", d)
 	}
 }
@@ -64,18 +64,17 @@ func TestParseProcSaysWhatItCannotRead(t *testing.T) {
 	}
 }
 
-// What only one of the two readings has is asked for by itself; other protocols are never in the file.
+// What only one of the two readings has is asked for by itself; services by mark are never in the file.
 func TestJoinIsUnsureOfWhatOnlyOneReadingHas(t *testing.T) {
-	both, onlyNetlink, onlyFile := tcp("192.0.2.10:80"), tcp("192.0.2.10:82"), udp("192.0.2.10:81")
-	sctp := Key{Proto: 132, Addr: both.Addr}
+	both, onlyNetlink, onlyFile, mark := tcp("192.0.2.10:80"), tcp("192.0.2.10:82"), udp("192.0.2.10:81"), Key{Mark: 1, Family: V4}
 	d := nat("10.0.0.1:80", 1)
-	services := map[Key]Service{both: svc(both, "rr"), onlyNetlink: svc(onlyNetlink, "rr"), sctp: svc(sctp, "rr")}
-	dests := map[Key]map[netip.AddrPort]Dest{both: {d.Addr: d}, onlyFile: {}}
+	services := map[Key]Service{both: svc(both, "rr"), onlyNetlink: svc(onlyNetlink, "rr"), mark: svc(mark, "rr")}
+	dests := map[Key]*Entry{both: {Dests: []Dest{d}}, onlyFile: {}}
 	got, unsure := join(services, dests)
 	if d := cmp.Diff(table(entry(svc(both, "rr"), d)), got, asAddress); d != "" {
 		t.Errorf("table (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]Key{onlyFile, onlyNetlink}, unsure, asAddress); d != "" {
+	if d := cmp.Diff([]Key{onlyFile, onlyNetlink, mark}, unsure, asAddress); d != "" {
 		t.Errorf("unsure (-want +got):\n%s", d)
 	}
 }
@@ -88,8 +87,8 @@ func FuzzParseProc(f *testing.F) {
 			t.Fatalf("table %v with error %v", table, err)
 		}
 		for k := range table {
-			if !k.Addr.Addr().Is4() {
-				t.Errorf("service %s is not IPv4", k)
+			if !k.Addr.IsValid() {
+				t.Errorf("service %s has no address", k)
 			}
 		}
 	})

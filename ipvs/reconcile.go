@@ -23,6 +23,7 @@ type reconciler struct {
 	log     *slog.Logger
 	refresh time.Duration
 	onOwned func([]Key)
+	onOps   func([]Op, []error)
 
 	configured bool
 	services   map[Key]*service
@@ -63,6 +64,7 @@ func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
 		log:      log,
 		refresh:  o.Refresh,
 		onOwned:  o.OnOwned,
+		onOps:    o.OnOps,
 		services: map[Key]*service{},
 		health:   Health{},
 		owned:    map[Key]struct{}{},
@@ -190,7 +192,7 @@ func (r *reconciler) takeOn() {
 // inherit returns what the kernel has each server of v for that has no verdict. It returns nothing if the kernel has none of them,
 // nor the sorry server: then the service was made for others, and says nothing about these.
 func (r *reconciler) inherit(v *VirtualServer, e Entry) map[netip.AddrPort]Condition {
-	if !v.knows(e.Dests) {
+	if !v.knows(e) {
 		return nil
 	}
 	inherited := map[netip.AddrPort]Condition{}
@@ -199,24 +201,19 @@ func (r *reconciler) inherit(v *VirtualServer, e Entry) map[netip.AddrPort]Condi
 			continue
 		}
 		inherited[s.Addr] = Down
-		if d, there := e.Dests[s.Addr]; there && (d.Weight > 0 || s.Weight == 0) {
+		if d, _, there := e.dest(s.Addr); there && (d.Weight > 0 || s.Weight == 0) {
 			inherited[s.Addr] = Up
 		}
 	}
 	return inherited
 }
 
-// knows reports whether one of dests is configured.
-func (v *VirtualServer) knows(dests map[netip.AddrPort]Dest) bool {
-	if v.Sorry != nil {
-		if _, there := dests[v.Sorry.Addr]; there {
-			return true
-		}
+// knows reports whether one of the destinations of e is configured.
+func (v *VirtualServer) knows(e Entry) bool {
+	if v.Sorry != nil && e.index(v.Sorry.Addr) >= 0 {
+		return true
 	}
-	return slices.ContainsFunc(v.Servers, func(s RealServer) bool {
-		_, there := dests[s.Addr]
-		return there
-	})
+	return slices.ContainsFunc(v.Servers, func(s RealServer) bool { return e.index(s.Addr) >= 0 })
 }
 
 // conditions returns the verdicts on the servers of s, with Unknown resolved.

@@ -47,12 +47,59 @@ func (r *reconciler) repair(now time.Time) {
 			want[k] = s.vs.entry(r.conditions(s))
 		}
 	}
-	ops := r.sendable(keys, Diff(have, want), now)
-	if len(ops) > 0 {
-		r.settle(ops, r.kernel.Apply(ops), now)
-	}
+	grow, shrink := have.split(r.sendable(keys, Diff(have, want), now))
+	r.send(grow, now)
+	r.send(r.harmless(shrink, want), now)
 	r.count(keys)
 	r.release(keys)
+}
+
+// split tells the changes that let more connections into t from those that keep them out, each in their order.
+func (t Table) split(ops []Op) (grow, shrink []Op) {
+	for _, op := range ops {
+		if t.grows(op) {
+			grow = append(grow, op)
+		} else {
+			shrink = append(shrink, op)
+		}
+	}
+	return grow, shrink
+}
+
+// harmless leaves out the changes of services that should serve but in which none of the wanted servers takes connections yet, since
+// the kernel refused what was to let them in: what serves there now goes on until that succeeds.
+func (r *reconciler) harmless(ops []Op, want Table) []Op {
+	waits := map[Key]bool{}
+	return slices.DeleteFunc(ops, func(op Op) bool {
+		k := op.Service.Key
+		if _, known := waits[k]; !known {
+			waits[k] = want[k].serves(nil) && r.table[k].serves(nil) && !r.table[k].serves(want[k].Dests)
+		}
+		return waits[k]
+	})
+}
+
+// serves reports whether a destination of e has a weight above 0, and if wanted is not nil, there too. wanted is in canonical order.
+func (e Entry) serves(wanted []Dest) bool {
+	return slices.ContainsFunc(e.Dests, func(d Dest) bool {
+		w, _ := find(wanted, d.Addr)
+		return d.Weight > 0 && (wanted == nil || w.Weight > 0)
+	})
+}
+
+// send makes changes and notes what became of them.
+func (r *reconciler) send(ops []Op, now time.Time) {
+	if len(ops) > 0 {
+		r.settle(ops, r.apply(ops), now)
+	}
+}
+
+func (r *reconciler) apply(ops []Op) []error {
+	errs := r.kernel.Apply(ops)
+	if r.onOps != nil {
+		r.onOps(ops, errs)
+	}
+	return errs
 }
 
 // due returns the services to look at, in order.
@@ -218,7 +265,8 @@ func explain(op Op, err error) error {
 // logOutcome logs what an applied change means to the servers of a service that was there before; a new service gets one line.
 func (r *reconciler) logOutcome(op Op) {
 	k := op.Service.Key
-	before, was := r.table[k].Dests[op.Dest.Addr]
+	before, _, was := r.table[k].dest(op.Dest.Addr)
+	from := before.Weight
 	switch op.Verb {
 	case AddService:
 		r.log.Info("service added", "service", r.name(k), "as", op.Service.String(), "servers", len(r.services[k].vs.Servers))
@@ -231,11 +279,12 @@ func (r *reconciler) logOutcome(op Op) {
 	case DeleteDest:
 		r.log.Info(r.what(op)+" removed", "service", r.name(k), "server", op.Dest.Addr)
 	case EditDest:
-		if !was || before.Forward != op.Dest.Forward {
+		before.Weight = op.Dest.Weight
+		if !was || before != op.Dest {
 			r.log.Info(r.what(op)+" changed", "service", r.name(k), "server", op.Dest.Addr, "to", op.Dest.String())
 			return
 		}
-		r.log.Info(r.what(op)+" weight changed", "service", r.name(k), "server", op.Dest.Addr, "from", before.Weight, "weight", op.Dest.Weight)
+		r.log.Info(r.what(op)+" weight changed", "service", r.name(k), "server", op.Dest.Addr, "from", from, "weight", op.Dest.Weight)
 	}
 }
 

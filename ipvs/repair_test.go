@@ -3,7 +3,6 @@ package ipvs
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,12 +20,12 @@ func TestEnginePutsBackWhatSomebodyChanges(t *testing.T) {
 		undo   []string
 	}{
 		{"everything removed", func(t Table) { clear(t) }, shopAdded},
-		{"a server removed", func(t Table) { delete(t[key].Dests, shop().Servers[0].Addr) }, []string{addFirst}},
-		{"a weight changed", func(t Table) { t[key].Dests[shop().Servers[0].Addr] = nat("10.0.0.1:80", 11) },
+		{"a server removed", func(t Table) { t.apply(Op{DeleteDest, Service{Key: key}, Dest{Addr: shop().Servers[0].Addr}}) }, []string{addFirst}},
+		{"a weight changed", func(t Table) { t.apply(Op{EditDest, Service{Key: key}, nat("10.0.0.1:80", 11)}) },
 			[]string{"change server 10.0.0.1:80 nat weight 10 of tcp 192.0.2.10:80"}},
-		{"a server added", func(t Table) { t[key].Dests[netip.MustParseAddrPort("10.9.9.9:80")] = nat("10.9.9.9:80", 1) },
+		{"a server added", func(t Table) { t.apply(Op{AddDest, Service{Key: key}, nat("10.9.9.9:80", 1)}) },
 			[]string{"remove server 10.9.9.9:80 from tcp 192.0.2.10:80"}},
-		{"the scheduler changed", func(t Table) { t[key] = Entry{svc(key, "rr"), t[key].Dests} },
+		{"the scheduler changed", func(t Table) { t[key] = Entry{Service: svc(key, "rr"), Dests: t[key].Dests} },
 			[]string{"change service tcp 192.0.2.10:80 wlc"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -54,9 +53,10 @@ func TestEngineDoesNotCountConnectionsAsDrift(t *testing.T) {
 		b := start(t, newMapKernel(), Options{}, shop())
 		b.did(shopAdded...)
 		b.kernel.change(func(t Table) {
-			d := nat("10.0.0.1:80", 10)
-			d.ActiveConns, d.InactConns = 3, 4
-			t[shop().Key].Dests[d.Addr] = d
+			e := t[shop().Key]
+			e.Loads = make([]Load, len(e.Dests))
+			e.Loads[e.index(shop().Servers[0].Addr)] = Load{Active: 3, Inactive: 4}
+			t[shop().Key] = e
 		})
 		b.sleep(time.Minute)
 		b.did()
@@ -241,7 +241,7 @@ func TestEngineDoesNotTakeItsOwnUnconfirmedChangeForDrift(t *testing.T) {
 		if s := b.Status(); s.DriftRepaired != 0 || s.Services[0].Error != "" || b.logged("somebody") > 0 {
 			t.Errorf("status %+v, want no drift and no error; log:\n%s", s, b.log)
 		}
-		if _, there := b.kernel.table[shop().Key].Dests[shop().Servers[0].Addr]; there {
+		if b.kernel.table[shop().Key].index(shop().Servers[0].Addr) >= 0 {
 			t.Error("the server is still there")
 		}
 	})
@@ -339,5 +339,72 @@ func TestReadIntervalChangesWhileRunning(t *testing.T) {
 		b.SetRefresh(time.Second)
 		b.sleep(time.Second)
 		b.did(shopAdded...)
+	})
+}
+
+// What is to take over must be in before what serves goes: a refused addition keeps the old server, until it succeeds.
+func TestShrinkWaitsForGrowth(t *testing.T) {
+	moved := shop()
+	moved.Servers = []RealServer{{Addr: nat("10.0.0.3:80", 0).Addr, Weight: 30}}
+	lowered := moved
+	lowered.Servers = append(lowered.Servers, RealServer{Addr: shop().Servers[0].Addr}, RealServer{Addr: shop().Servers[1].Addr})
+	const addThird = "add server 10.0.0.3:80 nat weight 30 to tcp 192.0.2.10:80"
+	for _, tt := range []struct {
+		name   string
+		next   VirtualServer
+		shrink []string
+	}{
+		{"servers replaced", moved, []string{removeFirst, removeSecond}},
+		{"servers drained", lowered, []string{
+			"change server 10.0.0.1:80 nat weight 0 of tcp 192.0.2.10:80", "change server 10.0.0.2:80 nat weight 0 of tcp 192.0.2.10:80",
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				var groups [][]string
+				b := start(t, newMapKernel(), Options{OnOps: func(ops []Op, errs []error) {
+					groups = append(groups, lines(ops))
+					if len(errs) != len(ops) {
+						t.Errorf("%d errors for %d changes", len(errs), len(ops))
+					}
+				}}, shop())
+				b.did(shopAdded...)
+				b.kernel.fail(nil, func(op Op) error {
+					if op.Verb == AddDest {
+						return syscall.EINVAL
+					}
+					return nil
+				})
+				b.Configure([]VirtualServer{tt.next})
+				b.did()
+				if e := b.kernel.table[shop().Key]; !e.serves(nil) || len(e.Dests) != 2 {
+					t.Errorf("the kernel has %v, want the two old servers", e.Dests)
+				}
+				b.kernel.fail(nil, nil)
+				b.sleep(retryFirst)
+				b.did(append([]string{addThird}, tt.shrink...)...)
+				if d := cmp.Diff([][]string{shopAdded, {addThird}, {addThird}, tt.shrink}, groups); d != "" {
+					t.Errorf("groups of changes (-want +got):\n%s", d)
+				}
+			})
+		})
+	}
+}
+
+// A refused addition does not keep a failed server in, where another one serves.
+func TestShrinkDoesNotWaitWhereAnotherServerServes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, newMapKernel(), Options{}, shop())
+		b.did(shopAdded...)
+		b.kernel.fail(nil, func(op Op) error {
+			if op.Verb == AddDest {
+				return syscall.EINVAL
+			}
+			return nil
+		})
+		next := shop()
+		next.Servers = append(next.Servers[1:], RealServer{Addr: nat("10.0.0.3:80", 0).Addr, Weight: 30})
+		b.Configure([]VirtualServer{next})
+		b.did(removeFirst)
 	})
 }

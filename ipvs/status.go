@@ -68,20 +68,24 @@ func (r *reconciler) serviceStatus(k Key) ServiceStatus {
 		Error:       r.firstFailure(k),
 		RealServers: make([]ServerStatus, 0, len(s.vs.Servers)),
 	}
-	dests, health := r.table[k].Dests, r.conditions(s)
+	entry, health := r.table[k], r.conditions(s)
 	serving := false
 	for _, server := range s.vs.Servers {
-		d, verdict := dests[server.Addr], health[ServerID{k, server.Addr}]
+		verdict := health[ServerID{k, server.Addr}]
+		d, load, _ := entry.dest(server.Addr)
 		serving = serving || server.weight(verdict) > 0
 		out.RealServers = append(out.RealServers, ServerStatus{
 			Address:       server.Addr,
 			Weight:        d.Weight,
 			Up:            verdict.Condition != Down,
-			ActiveConns:   d.ActiveConns,
-			InactiveConns: d.InactConns,
+			ActiveConns:   load.Active,
+			InactiveConns: load.Inactive,
 		})
 	}
-	out.SorryActive = s.vs.Sorry != nil && !serving && dests[s.vs.Sorry.Addr].Weight > 0
+	if s.vs.Sorry != nil && !serving {
+		d, _, _ := entry.dest(s.vs.Sorry.Addr)
+		out.SorryActive = d.Weight > 0
+	}
 	return out
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -12,14 +13,18 @@ type Proto uint8
 
 // The protocols of services, by their IANA numbers.
 const (
-	TCP Proto = 6
-	UDP Proto = 17
+	TCP  Proto = 6
+	UDP  Proto = 17
+	SCTP Proto = 132
 )
 
-// Key is the identity of a service in the kernel's table.
+// Key is the identity of a service in the kernel's table: a protocol and an address, or a firewall mark and an address family. With
+// a Mark, Proto and Addr are unset; without one, Family is.
 type Key struct {
-	Proto Proto
-	Addr  netip.AddrPort
+	Proto  Proto
+	Addr   netip.AddrPort
+	Mark   uint32
+	Family Family
 }
 
 // Forward is how packets reach a real server.
@@ -37,30 +42,42 @@ type Service struct {
 	Key
 	Scheduler   string        // as the kernel names it: rr, wrr, lc, …
 	Persistence time.Duration // whole seconds; 0 for none
-	PrefixLen   int           // clients in one IPv4 prefix of this length persist together; 32 without persistence
+	Netmask     Netmask       // clients that it does not tell apart persist together; SingleClient of the family without persistence
+	Engine      string        // the persistence engine, "sip", or "" for the client's address alone
 
 	// Flags are the kernel's IP_VS_SVC_F_ flags but for persistence and the internal ones: one-packet, and those of schedulers. The
 	// configuration leaves them 0; they are here so that Diff notices when somebody sets one.
 	Flags uint32
 }
 
-// A Dest is a real server within a service as the kernel has it.
+// A Dest is a real server within a service as the kernel has it. Two equal Dests are the same to the kernel.
 type Dest struct {
 	Addr    netip.AddrPort
 	Forward Forward
-	Weight  int // 0 takes no new connections and keeps the old; at most MaxWeight
+	Tunnel  Tunnel // how TUN wraps packets; zero, IPIP, with the others
+	Weight  int    // 0 takes no new connections and keeps the old; at most MaxWeight
 
-	// ActiveConns and InactConns are read from the kernel, and ignored by Diff.
-	ActiveConns, InactConns int
+	// Upper connections are the most that the server takes; it takes new ones again below Lower of them. 0 is no bound, and for
+	// Lower three quarters of Upper.
+	Upper, Lower uint32
+}
+
+// A Load is what the kernel counts for a destination as of the last read.
+type Load struct {
+	Active, Inactive int // connections
+	Persistent       int // templates; 0 where the reading does not have it
 }
 
 // MaxWeight is the largest weight that every scheduler adds up without overflow, the bound that ipvsadm accepts.
 const MaxWeight = 65535
 
-// An Entry is a service with its destinations.
+// An Entry is a service with its destinations. Dests are in the order of the kernel's list when they were read, which is newest first,
+// and in the order of their addresses when they are wanted. Loads are those of Dests, one by one, or nil when nobody has read them; Diff
+// ignores them.
 type Entry struct {
 	Service Service
-	Dests   map[netip.AddrPort]Dest
+	Dests   []Dest
+	Loads   []Load
 }
 
 // A Table is what the kernel has, or should have.
@@ -70,7 +87,7 @@ type Table map[Key]Entry
 type VirtualServer struct {
 	Name string // unique; what logs and status call it
 	Service
-	Forward Forward       // of its servers
+	Forward Forward       // what the service says for its servers; Status shows it, and each server has its own
 	Failed  FailureAction // what becomes of a server whose checks fail
 	Servers []RealServer
 	Sorry   *Dest // takes all connections while no server is up; nil for none
@@ -78,8 +95,12 @@ type VirtualServer struct {
 
 // A RealServer is one server of a VirtualServer.
 type RealServer struct {
-	Addr   netip.AddrPort
-	Weight int // 0 to MaxWeight
+	Addr    netip.AddrPort
+	Forward Forward
+	Tunnel  Tunnel // as in Dest
+	Weight  int    // 0 to MaxWeight
+
+	Upper, Lower uint32 // as in Dest
 }
 
 // FailureAction is what becomes of a server whose checks fail.
@@ -137,19 +158,34 @@ type Op struct {
 	Dest    Dest
 }
 
-// String returns tcp or udp.
+// String returns tcp, udp or sctp.
 func (p Proto) String() string {
 	switch p {
 	case TCP:
 		return "tcp"
 	case UDP:
 		return "udp"
+	case SCTP:
+		return "sctp"
 	}
 	return fmt.Sprintf("proto %d", uint8(p))
 }
 
-// String returns the service as logs name it, "tcp 192.0.2.10:80".
-func (k Key) String() string { return fmt.Sprintf("%s %s", k.Proto, k.Addr) }
+// AF returns the address family of the clients of a service.
+func (k Key) AF() Family {
+	if k.Mark != 0 {
+		return k.Family
+	}
+	return familyOf(k.Addr.Addr())
+}
+
+// String returns the service as logs name it, "tcp 192.0.2.10:80" or "fwmark 80 ipv4".
+func (k Key) String() string {
+	if k.Mark != 0 {
+		return fmt.Sprintf("fwmark %d %s", k.Mark, k.Family)
+	}
+	return fmt.Sprintf("%s %s", k.Proto, k.Addr)
+}
 
 // String returns nat, tun or dr.
 func (f Forward) String() string {
@@ -164,28 +200,67 @@ func (f Forward) String() string {
 	return fmt.Sprintf("forward %d", uint8(f))
 }
 
-// compareKeys orders services by address, port and protocol.
+// compareKeys orders services by address, port and protocol, and those by mark after them.
 func compareKeys(a, b Key) int {
-	return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Proto, b.Proto))
+	return cmp.Or(cmp.Compare(a.Mark, b.Mark), a.Addr.Compare(b.Addr), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Family, b.Family))
 }
 
-// apply makes the change in t, which must have the service of an operation on a destination.
+// index returns the place of the destination at a, -1 when there is none.
+func (e Entry) index(a netip.AddrPort) int {
+	return slices.IndexFunc(e.Dests, func(d Dest) bool { return d.Addr == a })
+}
+
+// dest returns the destination at a and what it carries; ok is false when there is none.
+func (e Entry) dest(a netip.AddrPort) (d Dest, l Load, ok bool) {
+	i := e.index(a)
+	if i < 0 {
+		return d, l, false
+	}
+	if i < len(e.Loads) {
+		l = e.Loads[i]
+	}
+	return e.Dests[i], l, true
+}
+
+// apply makes the change in t as the kernel would: a new destination comes first in its list.
 func (t Table) apply(op Op) {
 	k := op.Service.Key
+	e := t[k]
 	switch op.Verb {
 	case AddService:
-		t[k] = Entry{Service: op.Service, Dests: map[netip.AddrPort]Dest{}}
+		e = Entry{Service: op.Service}
 	case EditService:
-		t[k] = Entry{Service: op.Service, Dests: t[k].Dests}
+		e.Service = op.Service
 	case DeleteService:
 		delete(t, k)
-	case AddDest:
-		t[k].Dests[op.Dest.Addr] = op.Dest
-	case EditDest:
-		d := t[k].Dests[op.Dest.Addr]
-		d.Forward, d.Weight = op.Dest.Forward, op.Dest.Weight
-		t[k].Dests[op.Dest.Addr] = d
+		return
+	case AddDest, EditDest:
+		e.put(op.Dest)
 	case DeleteDest:
-		delete(t[k].Dests, op.Dest.Addr)
+		e.remove(op.Dest.Addr)
+	}
+	t[k] = e
+}
+
+// put replaces the destination at d's address, or makes d the first.
+func (e *Entry) put(d Dest) {
+	if i := e.index(d.Addr); i >= 0 {
+		e.Dests[i] = d
+		return
+	}
+	e.Dests = slices.Insert(e.Dests, 0, d)
+	if e.Loads != nil {
+		e.Loads = slices.Insert(e.Loads, 0, Load{})
+	}
+}
+
+func (e *Entry) remove(a netip.AddrPort) {
+	i := e.index(a)
+	if i < 0 {
+		return
+	}
+	e.Dests = slices.Delete(e.Dests, i, i+1)
+	if i < len(e.Loads) {
+		e.Loads = slices.Delete(e.Loads, i, i+1)
 	}
 }

@@ -233,18 +233,18 @@ func (d *daemon) build(config *conf.Config) error {
 			return err
 		}
 	}
-	var owned []ipvs.Key
+	var owned ipvs.Owned
 	if err := loadJSON(d.ownedFile(), &owned); err != nil {
 		d.log.Warn("which IPVS services were ours is not known; those no longer configured stay", "error", err)
 	}
-	if len(owned) > 0 { // what an earlier director left is to be removed even when nothing is to be balanced any more
+	if len(owned.Services) > 0 { // what an earlier director left is to be removed even when nothing is to be balanced any more
 		if err := d.table.open(); err != nil {
 			d.log.Warn("IPVS services of an earlier director cannot be looked after", "error", err)
 		}
 	}
 	d.link = newRouterLink(runtimeFile(d.socket, "router.sock"), d.routerArgs, d.log)
 	d.engine = ipvs.NewEngine(d.table, d.log, ipvs.Options{
-		Refresh: config.Global.Refresh, Flush: config.Global.FlushOnStop, Owned: owned, OnOwned: d.rememberOwned,
+		Refresh: config.Global.Refresh, Flush: config.Global.FlushOnStop, Owned: owned.Services, OnOwned: d.rememberOwned,
 	})
 	d.route = newVerdictRoute(d.engine.SetHealth, d.log)
 	d.route.trackServices(d.link.Track)
@@ -363,7 +363,7 @@ func (d *daemon) tryReload() (config *conf.Config, complaints string, err error)
 func (d *daemon) ownedFile() string { return runtimeFile(d.socket, "ipvs-services.json") }
 
 func (d *daemon) rememberOwned(keys []ipvs.Key) {
-	if err := saveJSON(d.ownedFile(), keys); err != nil {
+	if err := saveJSON(d.ownedFile(), ipvs.Owned{Services: keys}); err != nil {
 		d.log.Warn("cannot remember which IPVS services are ours", "error", err)
 	}
 }

@@ -55,11 +55,11 @@ func TestListenUnixTakesThePlaceOfADeadListener(t *testing.T) {
 
 func TestSavedJSONLoads(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ipvs-services.json")
-	var got []ipvs.Key
-	if err := loadJSON(path, &got); err != nil || got != nil {
+	var got ipvs.Owned
+	if err := loadJSON(path, &got); err != nil || got.Services != nil {
 		t.Fatalf("a missing file: %v, %v", got, err)
 	}
-	want := []ipvs.Key{{Proto: ipvs.UDP, Addr: netip.MustParseAddrPort("192.0.2.10:53")}}
+	want := ipvs.Owned{Services: []ipvs.Key{{Proto: ipvs.UDP, Addr: netip.MustParseAddrPort("192.0.2.10:53")}}}
 	for range 2 { // the second replaces the first
 		if err := saveJSON(path, want); err != nil {
 			t.Fatal(err)
