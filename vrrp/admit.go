@@ -96,16 +96,16 @@ func admitV2(c *Config, p Packet) error {
 // Differences returns in words what an admitted advert says that our configuration does not, and that is no reason to drop it: the
 // interval, the set of addresses, and priorities that leave the election to the addresses. RFC 9568 sections 7.1 and 8.3.2 want these
 // logged at a limited rate. It is nil, without allocation, for an advert of a router that is configured alike.
-func Differences(c *Config, a Advert) []string {
-	var out []string
+func Differences(c *Config, a Advert) []Observation {
+	var out []Observation
 	p := a.Packet
 	if p.Interval != c.AdvertInterval {
-		out = append(out, intervalDiffers(p.Interval, c.AdvertInterval))
+		out = append(out, Observation{WarnInterval, intervalDiffers(p.Interval, c.AdvertInterval)})
 	}
 	if p.Priority == PriorityOwner && c.Priority == PriorityOwner {
-		out = append(out, "two routers have priority 255: only one can own the addresses")
+		out = append(out, Observation{WarnOwners, "has priority 255, and so have we: only one can own the addresses"})
 	} else if p.Priority == c.Priority {
-		out = append(out, fmt.Sprintf("has our priority %d: the higher address decides", p.Priority))
+		out = append(out, Observation{WarnPriority, fmt.Sprintf("has our priority %d: the higher address decides", p.Priority)})
 	}
 	if !sameOrder(c, p.Addresses) {
 		out = append(out, setDifferences(c.Advertised(), p.Addresses)...)
@@ -133,13 +133,13 @@ func sameOrder(c *Config, theirs []netip.Addr) bool {
 }
 
 // setDifferences compares without regard to order.
-func setDifferences(ours, theirs []netip.Addr) []string {
-	var out []string
+func setDifferences(ours, theirs []netip.Addr) []Observation {
+	var out []Observation
 	if extra := without(theirs, ours); len(extra) > 0 {
-		out = append(out, "advertises addresses that we do not have: "+join(extra))
+		out = append(out, Observation{WarnAddresses, "advertises addresses that we do not have: " + join(extra)})
 	}
 	if missing := without(ours, theirs); len(missing) > 0 {
-		out = append(out, "does not advertise our addresses: "+join(missing))
+		out = append(out, Observation{WarnAddresses, "does not advertise our addresses: " + join(missing)})
 	}
 	return out
 }

@@ -162,22 +162,22 @@ func TestDifferences(t *testing.T) { // R-7.1-12, R-7.1-14, R-8.3.2-02, R-8.3.2-
 		name   string
 		c      func(*Config)
 		change func(*Advert)
-		want   []string
+		want   []Observation
 	}{
 		{"none", nil, nil, nil},
 		{"an excluded address is not missed", excluded, nil, nil},
 		{"another order", two, addresses(second, vectorVIP), nil},
-		{"interval", nil, func(a *Advert) { a.Packet.Interval = 3 * time.Second }, []string{"advertises every 3s, we every 1s"}},
-		{"equal priority", nil, priority(100), []string{"has our priority 100: the higher address decides"}},
+		{"interval", nil, func(a *Advert) { a.Packet.Interval = 3 * time.Second }, []Observation{{WarnInterval, "advertises every 3s, we every 1s"}}},
+		{"equal priority", nil, priority(100), []Observation{{WarnPriority, "has our priority 100: the higher address decides"}}},
 		{"an owner, which we are not", nil, priority(255), nil},
 		{"no owner, which we are", func(c *Config) { c.Priority = 255 }, nil, nil},
-		{"two owners", func(c *Config) { c.Priority = 255 }, priority(255), []string{"two routers have priority 255: only one can own the addresses"}},
-		{"one address more", nil, addresses(vectorVIP, second), []string{"advertises addresses that we do not have: 192.0.2.101"}},
-		{"one address less", two, nil, []string{"does not advertise our addresses: 192.0.2.101"}},
-		{"an excluded address", excluded, addresses(vectorVIP, second), []string{"advertises addresses that we do not have: 192.0.2.101"}},
-		{"others", two, addresses(vectorPeer, vectorSource), []string{
-			"advertises addresses that we do not have: 198.51.100.20, 198.51.100.10",
-			"does not advertise our addresses: 192.0.2.100, 192.0.2.101",
+		{"two owners", func(c *Config) { c.Priority = 255 }, priority(255), []Observation{{WarnOwners, "has priority 255, and so have we: only one can own the addresses"}}},
+		{"one address more", nil, addresses(vectorVIP, second), []Observation{{WarnAddresses, "advertises addresses that we do not have: 192.0.2.101"}}},
+		{"one address less", two, nil, []Observation{{WarnAddresses, "does not advertise our addresses: 192.0.2.101"}}},
+		{"an excluded address", excluded, addresses(vectorVIP, second), []Observation{{WarnAddresses, "advertises addresses that we do not have: 192.0.2.101"}}},
+		{"others", two, addresses(vectorPeer, vectorSource), []Observation{
+			{WarnAddresses, "advertises addresses that we do not have: 198.51.100.20, 198.51.100.10"},
+			{WarnAddresses, "does not advertise our addresses: 192.0.2.100, 192.0.2.101"},
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

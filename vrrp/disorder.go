@@ -21,16 +21,16 @@ type disorder struct {
 	flaps   [flapsTold]time.Time // when such routers began to, the newest first
 }
 
-// notice returns in words what is wrong on the segment of c, whose role is st's since a moment; empty for nothing. Within patience a master is
+// notice returns what is wrong on the segment of c, whose role is st's since a moment; the zero Observation for nothing. Within patience a master is
 // expected to advertise.
-func (d *disorder) notice(c *Config, st State, since time.Time, a Advert, patience time.Duration, now time.Time) string {
+func (d *disorder) notice(c *Config, st State, since time.Time, a Advert, patience time.Duration, now time.Time) Observation {
 	if text := d.secondOwner(c, a, patience, now); text != "" {
-		return text
+		return Observation{WarnOwners, text}
 	}
 	if st.advertises() && a.Packet.Priority != PriorityResign && whoYields(st, a) == RivalYields {
 		return d.flapping(now.Sub(since) > patience, patience, now)
 	}
-	return ""
+	return Observation{}
 }
 
 // secondOwner is for those who hear two owners; an owner itself sees the other one in Differences. RFC 9568 section 8.3.2.
@@ -49,16 +49,17 @@ func (d *disorder) secondOwner(c *Config, a Advert, patience time.Duration, now 
 // flapping is for a master that worse routers try to replace again and again: they cannot have heard its adverts, which were late, as
 // behind a full queue, or lost. That they go on is a rival; that they come back is this. Who was master before us, and says a last word
 // when we take the role back, is neither: only what comes to a master in office counts.
-func (d *disorder) flapping(inOffice bool, patience time.Duration, now time.Time) string {
+func (d *disorder) flapping(inOffice bool, patience time.Duration, now time.Time) Observation {
 	began := inOffice && (d.worseAt.IsZero() || now.Sub(d.worseAt) > patience)
 	d.worseAt = now
 	if !began {
-		return ""
+		return Observation{}
 	}
 	copy(d.flaps[1:], d.flaps[:])
 	d.flaps[0] = now
 	if last := d.flaps[flapsTold-1]; last.IsZero() || now.Sub(last) > flapWindow {
-		return ""
+		return Observation{}
 	}
-	return fmt.Sprintf("takes over again and again: %d times within %s it did not hear our adverts, which come late or get lost", flapsTold, flapWindow)
+	text := "takes over again and again: %d times within %s it did not hear our adverts, which come late or get lost"
+	return Observation{WarnFlapping, fmt.Sprintf(text, flapsTold, flapWindow)}
 }

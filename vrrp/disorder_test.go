@@ -8,7 +8,10 @@ import (
 	"time"
 )
 
-const differs = `level=WARN msg="peer is configured differently" router=a from=198.51.100.200 difference=`
+const (
+	flaps     = `level=WARN msg="peer does not hear us and takes over again and again" router=a from=198.51.100.200 detail=`
+	twoOwners = `level=WARN msg="two owners of the addresses" router=a from=198.51.100.200 detail=`
+)
 
 // Who comes back three times within a minute did not hear the master, RFC 9568 section 2.5; who stays, or comes once, is none of that.
 func TestMasterTellsOfFlapping(t *testing.T) { // R-2.5-01
@@ -28,14 +31,14 @@ func TestMasterTellsOfFlapping(t *testing.T) { // R-2.5-01
 				l.elapse(10 * time.Second)
 			}
 		}
-		told := `"takes over again and again: 3 times within 1m0s it did not hear our adverts, which come late or get lost" suppressed=0`
+		told := flaps + `"takes over again and again: 3 times within 1m0s it did not hear our adverts, which come late or get lost" suppressed=0`
 		flap(2)
 		wantMention(t, log.read(), told, 0)
 		flap(1)
 		wantMention(t, log.read(), told, 1)
 		flap(2) // is counted, and said again a minute later at the earliest
 		wantMention(t, log.read(), told, 0)
-		if w := a.group.Status().Warnings; len(w) != 1 || w[0].Count != 3 {
+		if w := a.group.Status().Warnings; len(w) != 1 || w[0].Count != 3 || w[0].Kind != WarnFlapping {
 			t.Errorf("warnings %+v, want one of 3 adverts", w)
 		}
 	})
@@ -63,17 +66,17 @@ func TestTakingTheRoleBackIsNoFlapping(t *testing.T) {
 	})
 }
 
-// wantMention demands that a difference of the stranger was logged n times.
-func wantMention(t *testing.T, lines []string, difference string, n int) {
+// wantMention demands that a line was logged n times.
+func wantMention(t *testing.T, lines []string, want string, n int) {
 	t.Helper()
 	got := 0
 	for _, line := range lines {
-		if line == differs+difference {
+		if line == want {
 			got++
 		}
 	}
 	if got != n {
-		t.Errorf("%d lines say %s, want %d; all: %q", got, difference, n, lines)
+		t.Errorf("%d lines say %s, want %d; all: %q", got, want, n, lines)
 	}
 }
 
@@ -88,7 +91,7 @@ func TestBackupTellsOfTwoOwners(t *testing.T) { // R-8.3.2-02
 		one := fromStranger(a, PriorityOwner)
 		other := one
 		other.From = netip.MustParseAddr("198.51.100.201")
-		told := `"has priority 255, and so has 198.51.100.201: only one can own the addresses" suppressed=0`
+		told := twoOwners + `"has priority 255, and so has 198.51.100.201: only one can own the addresses" suppressed=0`
 		a.group.Receive(other)
 		l.elapse(400 * time.Millisecond) // longer than anybody waits
 		a.group.Receive(one)
@@ -111,7 +114,7 @@ func TestOfTwoOwnersTheHigherAddressStays(t *testing.T) { // R-7.1-06
 		wantRole(t, a, Backup)
 		wantRole(t, b, Master)
 		for _, m := range []*machine{a, b} {
-			if w := m.group.Status().Warnings; len(w) != 1 || !strings.Contains(w[0].Text, "two routers have priority 255") {
+			if w := m.group.Status().Warnings; len(w) != 1 || !strings.Contains(w[0].Text, "has priority 255, and so have we") || w[0].Kind != WarnOwners {
 				t.Errorf("warnings of %s: %+v", m.config.Name, w)
 			}
 		}

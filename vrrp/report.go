@@ -64,7 +64,7 @@ func (r *router) refuse(a Advert, err error) {
 	reason := refusalOf(err)
 	r.counts.drops.Count(reason)
 	if reason == DropInterval { // an alarm: two masters are likely
-		r.warnings.add(a.From, intervalDiffers(a.Packet.Interval, r.config.AdvertInterval)+", and version 2 drops that: two masters are likely", r.now())
+		r.warnings.add(a.From, Observation{WarnInterval, intervalDiffers(a.Packet.Interval, r.config.AdvertInterval) + ", and version 2 drops that: two masters are likely"}, r.now())
 	}
 	if r.state.advertises() && rivalSign(a.Packet, reason) {
 		r.rivalHeard(a, reason)
@@ -77,11 +77,11 @@ func (r *router) refuse(a Advert, err error) {
 	}
 }
 
-// complainAbout says at a limited rate how a peer is configured differently.
-func (r *router) complainAbout(from netip.Addr, difference string) {
-	r.warnings.add(from, difference, r.now())
-	kind := kindOf(difference)
-	if n, ok := r.complaints.admit(from.String()+" "+kind, r.now()); ok {
-		r.log.Warn("peer is configured differently", "router", r.config.Name, "from", from, "difference", difference, "suppressed", n)
+// complainAbout says at a limited rate what is amiss with a peer.
+func (r *router) complainAbout(from netip.Addr, o Observation) {
+	r.warnings.add(from, o, r.now())
+	if n, ok := r.complaints.admit(from.String()+" "+kindOf(o.Text), r.now()); ok {
+		message, key := o.Kind.line()
+		r.log.Warn(message, "router", r.config.Name, "from", from, key, o.Text, "suppressed", n)
 	}
 }

@@ -58,7 +58,7 @@ func whyDeaf(c *Config, a Advert) string {
 	case c.HMAC != nil && p.Trailer == nil:
 		return "its adverts are not signed and ours are, so that it probably refuses them: give both the same hmac keys"
 	case !sameOrder(c, p.Addresses) && len(setDifferences(c.Advertised(), p.Addresses)) > 0:
-		return "it hears none of our adverts, or refuses them because its addresses are not ours: " + setDifferences(c.Advertised(), p.Addresses)[0]
+		return "it hears none of our adverts, or refuses them because its addresses are not ours: " + setDifferences(c.Advertised(), p.Addresses)[0].Text
 	}
 	return "it hears none of our adverts, or refuses them: its log, its firewall and the way from here to there may tell"
 }

@@ -207,8 +207,8 @@ func (r *router) receive(a Advert) {
 	for _, difference := range Differences(r.config, a) {
 		r.complainAbout(a.From, difference)
 	}
-	if text := r.disorder.notice(r.config, r.state, r.since, a, max(DownInterval(r.config, r.state), 3*a.Packet.Interval), r.now()); text != "" {
-		r.complainAbout(a.From, text)
+	if o := r.disorder.notice(r.config, r.state, r.since, a, max(DownInterval(r.config, r.state), 3*a.Packet.Interval), r.now()); o.Kind != "" {
+		r.complainAbout(a.From, o)
 	}
 	ruled := r.state.advertises()
 	peer := r.config.identify(a.From)

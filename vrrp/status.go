@@ -44,7 +44,7 @@ type Status struct {
 
 	AdvertLatenessHistogram Histogram    `json:"advert_lateness"`
 	Paths                   []PathStatus `json:"paths,omitempty"` // to unicast peers that have several
-	Warnings                []Warning    `json:"warnings"`        // how peers are configured differently, at present
+	Warnings                []Warning    `json:"warnings"`        // what is amiss with peers at present, as when they are configured differently
 	WarnedAdverts           uint64       `json:"warned_adverts"`  // adverts that a warning was about, in all
 
 	Rivals      []Rival `json:"rivals"`       // other masters at present, while we are one

@@ -15,13 +15,14 @@ const (
 	warningLasts = time.Minute
 )
 
-// A Warning is how a peer is configured differently: nothing that stops the election, but something to put right.
+// A Warning is what is amiss with a peer, as when it is configured differently: nothing that stops the election, but something to put right.
 type Warning struct {
-	From  netip.Addr `json:"from"`
-	Text  string     `json:"text"`
-	First time.Time  `json:"first"`
-	Last  time.Time  `json:"last"`
-	Count uint64     `json:"count"` // adverts
+	From  netip.Addr  `json:"from"`
+	Kind  WarningKind `json:"kind"`
+	Text  string      `json:"text"` // a sentence without its subject From
+	First time.Time   `json:"first"`
+	Last  time.Time   `json:"last"`
+	Count uint64      `json:"count"` // adverts
 }
 
 // warnings are those of one router. The zero value is ready; any goroutine may use it.
@@ -32,23 +33,23 @@ type warnings struct {
 	total uint64
 }
 
-// add counts one advert that text can be said of. What a number in the text says may change; the newest is kept.
-func (w *warnings) add(from netip.Addr, text string, now time.Time) {
+// add counts one advert that o can be said of. What a number in the text says may change; the newest is kept.
+func (w *warnings) add(from netip.Addr, o Observation, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.total++
-	kind := kindOf(text)
+	kind := kindOf(o.Text)
 	i := slices.IndexFunc(w.list, func(old Warning) bool { return old.From == from && kindOf(old.Text) == kind })
 	switch {
 	case i >= 0:
-		w.list[i].Text, w.list[i].Last = text, now
+		w.list[i].Text, w.list[i].Last = o.Text, now
 		w.list[i].Count++
 		return
 	case len(w.list) == maxWarnings:
 		i = oldest(w.list)
 		w.list = slices.Delete(w.list, i, i+1)
 	}
-	w.list = append(w.list, Warning{From: from, Text: text, First: now, Last: now, Count: 1})
+	w.list = append(w.list, Warning{From: from, Kind: o.Kind, Text: o.Text, First: now, Last: now, Count: 1})
 }
 
 func oldest(list []Warning) int {

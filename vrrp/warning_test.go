@@ -9,9 +9,9 @@ import (
 func TestWarningsAreCountedByPeerAndKind(t *testing.T) {
 	var w warnings
 	start := time.Unix(1000, 0)
-	w.add(lower, "advertises every 3s, we every 1s", start)
-	w.add(lower, "advertises every 4s, we every 1s", start.Add(time.Second))
-	w.add(higher, "advertises every 4s, we every 1s", start.Add(2*time.Second))
+	w.add(lower, Observation{WarnInterval, "advertises every 3s, we every 1s"}, start)
+	w.add(lower, Observation{WarnInterval, "advertises every 4s, we every 1s"}, start.Add(time.Second))
+	w.add(higher, Observation{WarnInterval, "advertises every 4s, we every 1s"}, start.Add(2*time.Second))
 	got, total := w.current(start.Add(warningLasts), time.Second)
 	if len(got) != 2 || total != 3 || got[0].Count != 2 || got[0].Text != "advertises every 4s, we every 1s" || got[0].Last.Sub(got[0].First) != time.Second {
 		t.Errorf("got %+v, %d", got, total)
@@ -25,7 +25,7 @@ func TestWarningsAreBounded(t *testing.T) {
 	var w warnings
 	start := time.Unix(1000, 0)
 	for i := range 1000 {
-		w.add(machineAddr(i%200), "has our priority 100", start.Add(time.Duration(i)))
+		w.add(machineAddr(i%200), Observation{WarnPriority, "has our priority 100"}, start.Add(time.Duration(i)))
 	}
 	if got, total := w.current(start, time.Second); len(got) != maxWarnings || total != 1000 {
 		t.Errorf("%d warnings of %d adverts, want %d of 1000", len(got), total, maxWarnings)

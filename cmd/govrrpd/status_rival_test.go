@@ -27,6 +27,23 @@ func TestStatusNamesOtherMasters(t *testing.T) {
 	}
 }
 
+func TestNotesSayWhatIsAmissWithAPeer(t *testing.T) {
+	from := netip.MustParseAddr("192.0.2.2")
+	r := vrrp.Status{Warnings: []vrrp.Warning{
+		{From: from, Kind: vrrp.WarnInterval, Text: "advertises every 2s, we every 1s"},
+		{From: from, Kind: vrrp.WarnOwners, Text: "has priority 255, and so have we: only one can own the addresses"},
+		{From: from, Kind: vrrp.WarnFlapping, Text: "takes over again and again"},
+	}}
+	want := []string{
+		"WARNING: 192.0.2.2 advertises every 2s, we every 1s",
+		"TWO OWNERS: 192.0.2.2 has priority 255, and so have we: only one can own the addresses",
+		"FLAPPING: 192.0.2.2 takes over again and again",
+	}
+	if diff := cmp.Diff(want, notes(r, time.Unix(1000, 0))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestNotesTellOfOtherMastersAndOfLostPaths(t *testing.T) {
 	now := time.Unix(1000, 0)
 	peer, other := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.1.0.2")

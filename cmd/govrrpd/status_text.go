@@ -134,7 +134,7 @@ func notes(r vrrp.Status, now time.Time) []string {
 		}
 	}
 	for _, w := range r.Warnings {
-		out = append(out, fmt.Sprintf("WARNING: %s %s", w.From, w.Text))
+		out = append(out, fmt.Sprintf("%s: %s %s", headingOf(w.Kind), w.From, w.Text))
 	}
 	if !r.Aside.IsZero() {
 		out = append(out, "STANDS ASIDE since a failover, until `govrrpd takeover "+r.Name+"`")
@@ -143,6 +143,17 @@ func notes(r vrrp.Status, now time.Time) []string {
 		out = append(out, "PRIORITY: "+vrrp.Arithmetic(r.BasePriority, r.PriorityTerms, r.Priority))
 	}
 	return out
+}
+
+// headingOf is the word that a warning begins with.
+func headingOf(k vrrp.WarningKind) string {
+	switch k {
+	case vrrp.WarnOwners:
+		return "TWO OWNERS"
+	case vrrp.WarnFlapping:
+		return "FLAPPING"
+	}
+	return "WARNING"
 }
 
 func writeIPVS(w io.Writer, services []ipvs.ServiceStatus) {

@@ -32,7 +32,7 @@ func TestTwoOwnersAgainstKeepalivedEndWithOneMaster(parent *testing.T) {
 				return director.Role(netns.InstanceName) == "master" && ours.Has(virtual) && !theirs.Has(virtual)
 			})
 			w.Always(2*time.Second, "one master", func() bool { return ours.Has(virtual) && !theirs.Has(virtual) })
-			if !strings.Contains(director.Log(), "two routers have priority 255") {
+			if !strings.Contains(director.Log(), "two owners of the addresses") {
 				t.Error("the log does not name the mistake")
 			}
 			ping := client.Ping(virtual, 10*time.Millisecond)
