@@ -1,10 +1,12 @@
 package ipvs
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 const procHead = `IP Virtual Server version 1.2.1 (size=4096)
@@ -40,7 +42,7 @@ TCP  C000020A:0051 rr
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(want, got, asAddress[0]); d != "" {
+	if d := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{})); d != "" {
 		t.Errorf("destinations (-want +got):\n%s", d)
 	}
 }
