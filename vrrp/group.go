@@ -38,7 +38,8 @@ type Group struct {
 	disband sync.Once
 
 	judged  bool
-	pulls   int // how often a member made the others leave the role of master
+	reasons []string // of the members, when they were last judged: GroupStatus.Reasons
+	pulls   int      // how often a member made the others leave the role of master
 	configs []*Config
 	states  []State
 	summary groupSummary
@@ -218,6 +219,7 @@ func (g *Group) judge() {
 	for i, m := range g.members {
 		standings[i] = m.router.standing()
 	}
+	g.reasons = reasonsOf(standings)
 	fault, wait := Judge(g.name, standings)
 	for i, m := range g.members {
 		m.router.judge(standings[i], fault, wait)

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -12,6 +13,7 @@ type GroupStatus struct {
 	Since   time.Time `json:"since"`   // of the role
 	Members []string  `json:"members"` // names of the virtual routers
 	Ready   []string  `json:"ready"`   // members that might be master, if it were not for the others
+	Reasons []string  `json:"reasons"` // why the group takes no part: the faults of its members, or else what they wait for; empty when it does
 }
 
 // A groupSummary is the newest GroupStatus, for any goroutine to read.
@@ -23,13 +25,13 @@ func (g *Group) Status() GroupStatus { return *g.summary.status.Load() }
 // publish makes the present state visible. It costs nothing when nothing changed.
 func (g *Group) publish() {
 	old := g.summary.status.Load()
-	if old == nil || old.Role != g.role() || !g.ready(old.Ready) {
+	if old == nil || old.Role != g.role() || !g.ready(old.Ready) || !slices.Equal(old.Reasons, g.reasons) {
 		g.summary.status.Store(g.snapshot())
 	}
 }
 
 func (g *Group) snapshot() *GroupStatus {
-	next := &GroupStatus{Name: g.name, Role: g.role(), Ready: []string{}}
+	next := &GroupStatus{Name: g.name, Role: g.role(), Ready: []string{}, Reasons: append([]string{}, g.reasons...)}
 	for _, m := range g.members {
 		next.Members = append(next.Members, m.router.config.Name)
 		if m.router.state.Ready {

@@ -154,6 +154,26 @@ type standing struct {
 	waits  []string // what must be known before it may begin
 }
 
+// reasonsOf returns why those who bring this along take no part, each in front of its own reason: all faults, or else all that is waited for
+// before anybody begins.
+func reasonsOf(members []standing) []string {
+	var faults, waits []string
+	takesPart := false
+	for _, m := range members {
+		takesPart = takesPart || m.role == Backup || m.role == Master
+		for _, f := range m.faults {
+			faults = append(faults, m.name+": "+f)
+		}
+		for _, w := range m.waits {
+			waits = append(waits, m.name+": waits for "+w)
+		}
+	}
+	if len(faults) > 0 || takesPart {
+		return faults
+	}
+	return waits
+}
+
 // Judge decides for all members of a sync group, or for a lone router with an empty name: whether there is a fault, and whether they
 // have to wait before they begin. The standings get what the other members bring along. Whoever takes part already waits for nothing.
 func Judge(group string, members []standing) (fault, wait bool) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // disband ends the group of the node, and leaves its members in their roles.
@@ -140,5 +142,25 @@ func TestPublishingAGroupThatDidNotChangeCostsNothing(t *testing.T) {
 			t.Errorf("status %+v, want a list that is no null in JSON", st)
 		}
 		a.driveTogether(members)
+	})
+}
+
+// The status of a group says what keeps it from taking part, and only as long as that lasts.
+func TestStatusOfASyncGroupSaysWhoIsAtFault(t *testing.T) {
+	onSite(t, func(t *testing.T, s *site) {
+		a, _ := s.twoNodes(nil)
+		s.elapse(settled2)
+		for _, tt := range []struct {
+			fault string
+			want  []string
+			role  Role
+		}{{"link: down", []string{"a-inside: link: down"}, Fault}, {"link: gone", []string{"a-inside: link: gone"}, Fault}, {"", []string{}, Master}} {
+			a.machines[1].group.Track("link", Verdict{Fault: tt.fault})
+			s.elapse(2 * settled2)
+			st := a.group.Status()
+			if diff := cmp.Diff(tt.want, st.Reasons); diff != "" || st.Role != tt.role {
+				t.Errorf("%s, with reasons (-want +got):\n%s", st.Role, diff)
+			}
+		}
 	})
 }

@@ -212,6 +212,26 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestReasonsOfASyncGroupAreThoseOfItsMembers(t *testing.T) {
+	down, waits := []string{"link: down"}, []string{"bfd/x: not known yet"}
+	for name, tt := range map[string]struct {
+		in   []standing
+		want []string
+	}{
+		"all is well":          {[]standing{{name: "a", role: Master}, {name: "b", role: Master}}, nil},
+		"faults of two":        {[]standing{{name: "a", faults: down}, {name: "b", faults: []string{"script/x: no", "source"}}}, []string{"a: link: down", "b: script/x: no", "b: source"}},
+		"one waits":            {[]standing{{name: "a"}, {name: "b", waits: waits}}, []string{"b: waits for bfd/x: not known yet"}},
+		"a fault goes first":   {[]standing{{name: "a", faults: down}, {name: "b", waits: waits}}, []string{"a: link: down"}},
+		"masters do not wait":  {[]standing{{name: "a", role: Master}, {name: "b", waits: waits}}, nil},
+		"a fault of a backup":  {[]standing{{name: "a", role: Backup, faults: down}, {name: "b", role: Backup}}, []string{"a: link: down"}},
+		"nobody is in a group": {nil, nil},
+	} {
+		if diff := cmp.Diff(tt.want, reasonsOf(tt.in)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // A pairNode is a sync group of two in the walk: states, and what their actions left behind.
 type pairNode [2]node
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -94,6 +95,27 @@ func nonNil[T any](list []T) []T {
 	return list
 }
 
+// keysOf returns s as JSON has it, without what does not belong to a part.
+func keysOf(s Status, part string) (any, error) {
+	keys := map[string][]string{
+		"vrrp": {"router", "vrrp", "vrrp_sync_groups", "kernel", "tracked", "track_scripts"}, "bfd": {"bfd", "bfd_dropped"},
+		"ipvs": {"ipvs", "ipvs_engine"}, "checks": {"checks"},
+	}[part]
+	if keys == nil {
+		return s, nil
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]json.RawMessage)
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(all, func(key string, _ json.RawMessage) bool { return !slices.Contains(keys, key) })
+	return all, nil
+}
+
 // statusParts are what `govrrpd status` shows alone when named.
 func statusParts() []string { return []string{"vrrp", "bfd", "ipvs", "checks"} }
 
@@ -145,18 +167,11 @@ func showStatus(c *cobra.Command, socket, output, part string) error {
 	return writeStatusText(os.Stdout, s, part, time.Now())
 }
 
-// writeStatusJSON prints the whole status, or the list of one part.
+// writeStatusJSON prints the whole status, or what belongs to one part, under the same names.
 func writeStatusJSON(w io.Writer, s Status, part string) error {
-	var value any = s
-	switch part {
-	case "vrrp":
-		value = s.VRRP
-	case "bfd":
-		value = s.BFD
-	case "ipvs":
-		value = s.IPVS
-	case "checks":
-		value = s.Checks
+	value, err := keysOf(s, part)
+	if err != nil {
+		return err
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")

@@ -80,11 +80,16 @@ func writeRouters(w io.Writer, routers []vrrp.Status, now time.Time) {
 			age(now, r.Since), addresses(r))
 	}
 	_ = t.Flush() // a Builder takes everything
-	rows := strings.SplitAfter(table.String(), "\n")
+	writeNoted(w, table.String(), func(i int) []string { return notes(routers[i], now) })
+}
+
+// writeNoted prints a table that begins with a line of titles, and below each other line the notes about it.
+func writeNoted(w io.Writer, table string, notes func(i int) []string) {
+	rows := strings.SplitAfter(table, "\n")
 	fmt.Fprint(w, rows[0])
-	for i, r := range routers {
-		fmt.Fprint(w, rows[i+1])
-		for _, note := range notes(r, now) {
+	for i, row := range rows[1 : len(rows)-1] { // what follows the last line is empty
+		fmt.Fprint(w, row)
+		for _, note := range notes(i) {
 			fmt.Fprintf(w, "  %s\n", strings.Join(strings.Fields(note), " "))
 		}
 	}
@@ -95,15 +100,30 @@ func writeSyncGroups(w io.Writer, groups []vrrp.GroupStatus, now time.Time) {
 	if len(groups) == 0 {
 		return
 	}
-	fmt.Fprintln(w, "SYNC GROUP\tROLE\tSINCE\tMEMBERS")
+	var table strings.Builder
+	t := tabwriter.NewWriter(&table, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "SYNC GROUP\tROLE\tSINCE\tMEMBERS")
 	for _, g := range groups {
-		members := strings.Join(g.Members, " ")
-		if len(g.Ready) > 0 {
-			members += " HELD BACK: nobody else is master of " + strings.Join(g.Ready, " ")
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", g.Name, g.Role, age(now, g.Since), members)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", g.Name, g.Role, age(now, g.Since), strings.Join(g.Members, " "))
 	}
+	_ = t.Flush() // a Builder takes everything
+	writeNoted(w, table.String(), func(i int) []string { return groupNotes(groups[i]) })
 	fmt.Fprintln(w)
+}
+
+// groupNotes are what keeps a sync group from being master.
+func groupNotes(g vrrp.GroupStatus) []string {
+	var out []string
+	for _, reason := range g.Reasons {
+		if g.Role == vrrp.Fault {
+			reason = "FAULT: " + reason
+		}
+		out = append(out, reason)
+	}
+	if len(g.Ready) > 0 {
+		out = append(out, "HELD BACK: nobody else is master of "+strings.Join(g.Ready, " "))
+	}
+	return out
 }
 
 // shownAddresses is how many addresses fit on a line of one screen beside the rest.

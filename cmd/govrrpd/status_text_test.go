@@ -33,7 +33,7 @@ func exampleStatus(now time.Time) Status {
 				VirtualAddresses: []netip.Prefix{vip}, Warnings: []vrrp.Warning{{From: netip.MustParseAddr("10.0.0.2"), Text: "advertises every 2s, we every 1s"}}},
 		},
 		Groups: []vrrp.GroupStatus{
-			{Name: "edge", Role: vrrp.Master, Since: now.Add(-time.Hour), Members: []string{"web", "inner"}},
+			{Name: "edge", Role: vrrp.Fault, Since: now.Add(-time.Hour), Members: []string{"web", "inner"}, Reasons: []string{"inner: link: eth1 has no carrier"}},
 			{Name: "site", Role: vrrp.Backup, Since: now.Add(-time.Second), Members: []string{"a", "b", "c"}, Ready: []string{"a", "c"}},
 		},
 		BFD: []bfd.Status{

@@ -160,7 +160,7 @@ func TestSyncGroupMovesWithOneCable(t *testing.T) {
 	a.outside.Cut()
 	s.WaitFor(syncStart, "the group to be in fault", func() bool { return s.group(a).Role == "fault" })
 	got := s.group(a)
-	if got.Name != "edge" || strings.Join(got.Members, " ") != "web gateway" {
+	if got.Name != "edge" || strings.Join(got.Members, " ") != "web gateway" || len(got.Reasons) != 1 || !strings.HasPrefix(got.Reasons[0], "web: link: eth0") {
 		t.Errorf("status of the group %+v", got)
 	}
 	text, err := a.director.Command("status", "vrrp")
@@ -173,11 +173,12 @@ func TestSyncGroupMovesWithOneCable(t *testing.T) {
 type syncStatus struct {
 	Name, Role string
 	Members    []string
+	Reasons    []string
 }
 
 func (s *syncSite) group(n *syncNode) syncStatus {
 	s.t.Helper()
-	text, err := n.director.Command("status", "-o", "json")
+	text, err := n.director.Command("status", "vrrp", "-o", "json")
 	if err != nil {
 		s.t.Fatal(err, text)
 	}
