@@ -226,7 +226,8 @@ func TestStatusInJSON(t *testing.T) {
   "warnings": [],
   "warned_adverts": 0,
   "rivals": [],
-  "dual_masters": 0
+  "dual_masters": 0,
+  "rival_signs": 0
 }`
 		want = strings.Replace(want, "2000-01-01T00:00:00.321875Z", s.Since.Format(time.RFC3339Nano), 1)
 		if diff := cmp.Diff(want, string(got)); diff != "" {

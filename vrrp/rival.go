@@ -64,6 +64,7 @@ type rivals struct {
 	// guarded by mu:
 	list  []rivalEntry // at most maxRivals
 	total uint64       // that were told
+	signs uint64       // of all rivals that there were, told or not
 }
 
 // rivalKey tells rivals apart.
@@ -94,6 +95,7 @@ func (t *rivals) hear(s sign, now time.Time) (tell bool) {
 	e.Priority, e.MustYield, e.refusal = s.priority, s.yields, s.refusal
 	e.Last, e.gone = now, now.Add(s.lasts)
 	e.Signs++
+	t.signs++
 	if e.toldAny && e.told == s.refusal || !e.ripe(s, now) {
 		return false
 	}
@@ -185,6 +187,13 @@ func (t *rivals) clear() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.list = nil
+}
+
+// seen returns how many signs of rivals there were in all.
+func (t *rivals) seen() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.signs
 }
 
 // current returns the rivals of now, those that are there for longest first, and how many were told in all.

@@ -158,8 +158,8 @@ func TestSplitBrainByPasswordIsToldOnceAndShown(t *testing.T) {
 		}
 		before := len(a.announced)
 		l.elapse(time.Second)
-		if s := a.group.Status(); len(s.Rivals) != 0 || s.DualMasters != 1 {
-			t.Errorf("rivals %+v, %d in all; want none now", s.Rivals, s.DualMasters)
+		if s := a.group.Status(); len(s.Rivals) != 0 || s.DualMasters != 1 || s.RivalSigns != 20 {
+			t.Errorf("rivals %+v, %d in all with %d signs; want none now, and one with 20", s.Rivals, s.DualMasters, s.RivalSigns)
 		}
 		if len(a.announced) == before {
 			t.Error("not announced again after the rival was gone")

@@ -49,6 +49,7 @@ type Status struct {
 
 	Rivals      []Rival `json:"rivals"`       // other masters at present, while we are one
 	DualMasters uint64  `json:"dual_masters"` // rivals that there were, in all
+	RivalSigns  uint64  `json:"rival_signs"`  // adverts of others that came while we were master, and answers for our addresses, in all
 }
 
 // A Duration is a time.Duration that is a string with units in JSON, for example "250ms".
@@ -167,5 +168,6 @@ func (r *router) snapshot() Status {
 	s.AdvertLatenessHistogram = c.lateness.histogram()
 	s.Warnings, s.WarnedAdverts = r.warnings.current(time.Now(), max(s.AdvertInterval.Duration, s.MasterInterval.Duration))
 	s.Rivals, s.DualMasters = r.rivals.current()
+	s.RivalSigns = r.rivals.seen()
 	return s
 }
