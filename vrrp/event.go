@@ -9,10 +9,10 @@ import (
 type Event interface{ event() }
 
 type (
-	// Start is the Startup event of RFC 9568 section 6.4.1.
-	Start struct{}
-	// Stop is the Shutdown event: the router is removed or the process ends.
-	Stop struct{}
+	// Start is the Startup event of RFC 9568 section 6.4.1. An heir is at once the master that an earlier router of this process was.
+	Start struct{ Heir bool }
+	// Stop is the Shutdown event: the router is removed or the process ends. With an heir nothing is said: the addresses stay here.
+	Stop struct{ Heir bool }
 	// HandOver is Stop, and failover, as far as a peer can take over: the addresses stay until a successor has announced them. Without
 	// one a router that quits releases them, and one that does not stays master.
 	HandOver struct {

@@ -45,6 +45,7 @@ type Group struct {
 	summary groupSummary
 	orders  orders // failover, takeover and the end
 	hasty   bool   // see LeaveAtOnce; set before Run
+	heir    bool   // see LeaveToHeir; set before Run
 }
 
 // NewGroup returns the sync group of members, or with an empty name the group of a lone router. Nothing happens before Run. A member
@@ -63,6 +64,9 @@ func (g *Group) Disband() { g.disband.Do(func() { close(g.leave) }) }
 // LeaveAtOnce makes the end of Run wait for no successor: masters say priority 0 and let go. It is for members whose sync group stays where
 // it is, so that the routers that would succeed them are held back by their own; see HeldBack. Call it before Run.
 func (g *Group) LeaveAtOnce() { g.hasty = true }
+
+// LeaveToHeir is LeaveAtOnce without a last word, for members in whose places others are about to be master; see Member.Inherit.
+func (g *Group) LeaveToHeir() { g.hasty, g.heir = true, true }
 
 // wake makes Run look at what there is. It never blocks: when the slot is full, Run is going to look anyway.
 func (g *Group) wake() {
@@ -86,7 +90,7 @@ func (g *Group) Run(ctx context.Context) error {
 	}
 	g.resign(timer)
 	for _, m := range g.members {
-		m.stop()
+		m.stop(g.heir)
 	}
 	g.publish()
 	var errs []error

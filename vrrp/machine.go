@@ -127,10 +127,14 @@ func Step(c *Config, st State, ev Event) (State, []Action) {
 
 // stepInit knows one event: T03 ignores all others.
 func stepInit(c *Config, st State, ev Event) (State, []Action) {
-	if _, ok := ev.(Start); ok {
-		return begin(c, st)
+	start, ok := ev.(Start)
+	switch {
+	case !ok:
+		return st, nil
+	case start.Heir:
+		return becomeMaster(c, st)
 	}
-	return st, nil
+	return begin(c, st)
 }
 
 // begin is Startup: T01 for the owner, T02 for everybody else. A backup first lets go of what an earlier process left behind.
@@ -215,6 +219,9 @@ func stepMaster(c *Config, st State, ev Event) (State, []Action) {
 	}
 	switch ev := ev.(type) {
 	case Stop: // T11
+		if ev.Heir {
+			return letGo(st, Init), []Action{Disarm{}, Hold{On: false}}
+		}
 		return letGo(st, Init), []Action{Disarm{}, Send{PriorityResign}, Hold{On: false}}
 	case HandOver:
 		return handOver(c, st, ev)

@@ -116,14 +116,18 @@ func (m *Member) drivenBy(g *Group) {
 	}()
 }
 
+// Inherit makes the router begin as master, in the place of one that was master and has left to it (Group.LeaveToHeir), unless it has a fault
+// or has to wait then. Call it before a Group runs the Member.
+func (m *Member) Inherit() { m.router.heir = true }
+
 // stop lets the router resign, once.
-func (m *Member) stop() {
+func (m *Member) stop(heir bool) {
 	if m.stopped {
 		return
 	}
 	m.stopped = true
 	m.repeats.stop()
-	m.router.step(Stop{}, time.Time{})
+	m.router.step(Stop{Heir: heir}, time.Time{})
 	m.router.publish()
 	close(m.release)
 }

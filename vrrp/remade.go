@@ -25,10 +25,13 @@ func sameOnWire(a, b *Config) bool {
 	return a.VRID == b.VRID && a.Version == b.Version && a.Unicast() == b.Unicast() && a.MulticastGroup() == b.MulticastGroup()
 }
 
-// GoesOn reports whether a reload may make next of the virtual router c while it runs, in its role: Member.Configure then takes it. The
-// interface, the address family and the virtual hardware address stay, and with another VRID at least one of the addresses does.
-func (c *Config) GoesOn(next *Config) bool {
-	if c.Interface != next.Interface || c.Family() != next.Family() || !SameVMAC(c.VMAC, next.VMAC) {
+// GoesOn reports whether a reload may make next of the virtual router c while it runs, in its role: Member.Configure then takes it.
+func (c *Config) GoesOn(next *Config) bool { return c.Bequeaths(next) && SameVMAC(c.VMAC, next.VMAC) }
+
+// Bequeaths reports whether next, which takes the place of c on this host, may be master at once if c was: the interface and the address
+// family stay, and with another VRID at least one of the addresses does.
+func (c *Config) Bequeaths(next *Config) bool {
+	if c.Interface != next.Interface || c.Family() != next.Family() {
 		return false
 	}
 	return c.VRID == next.VRID || slices.ContainsFunc(c.Addresses, func(a Address) bool {

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 	"time"
@@ -36,6 +37,44 @@ func TestRouterThatAReloadRemadeKeepsItsRole(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An heir is master from its first moment, and who leaves to it says nothing.
+func TestHeirIsMasterAtOnce(t *testing.T) {
+	onLAN(t, func(t *testing.T, l *lan) {
+		a := l.begin(groupConfig("a", 200, nil))
+		l.elapse(time.Second)
+		wantRole(t, a, Master)
+		a.lone.LeaveToHeir()
+		old := a.group
+		sent := old.Status().AdvertsSent
+		if err := a.stop(); err != nil || a.held || old.Status().AdvertsSent != sent {
+			t.Errorf("error %v, holds addresses: %v, %d adverts at the end", err, a.held, old.Status().AdvertsSent-sent)
+		}
+		for _, tt := range []struct {
+			fault string
+			want  Role
+		}{{"", Master}, {"link: down", Fault}} {
+			ctx, cancel := context.WithCancel(t.Context())
+			heir := a.wakeUp(cancel)
+			heir.Inherit()
+			heir.Track("link", Verdict{Fault: tt.fault})
+			ended, g := a.ended, NewGroup("", heir)
+			go func() { ended <- g.Run(ctx) }()
+			l.elapse(time.Millisecond)
+			if got := heir.Status().Role; got != tt.want {
+				t.Errorf("with fault %q the heir is %s, want %s", tt.fault, got, tt.want)
+			}
+			heir.Track("link", Verdict{})
+			l.elapse(time.Millisecond)
+			if got := heir.Status().Role; tt.want == Fault && got != Backup {
+				t.Errorf("after the fault the heir is %s, want it to listen first", got)
+			}
+			if err := a.stop(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // A master that a reload gives another VRID is heard under that at once, and under the old one no more, not even with a last word.

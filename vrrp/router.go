@@ -24,6 +24,7 @@ type router struct {
 	state   State
 	group   *Group    // that runs it
 	since   time.Time // of the role
+	heir    bool      // begins as master, if it begins at once
 	outside []string  // faults that others found
 	weighed *Weighing // what the trackers make of the priority; not changed in place
 	faults  []string  // those, those of the trackers, and our own; not changed in place
@@ -160,13 +161,15 @@ func (r *router) standing() standing {
 // judge takes the role that the faults of the group leave it, and lets a new router begin.
 func (r *router) judge(s standing, fault, wait bool) {
 	r.ended, r.faults = r.faults, s.faults
+	heir := r.heir
+	r.heir = false
 	switch {
 	case !fault && wait:
 		r.await(s.waits)
 	case fault != (r.state.Role == Fault):
 		r.step(SetFault{fault}, time.Time{})
 	case r.state.Role == Init && !r.group.orders.quitting:
-		r.step(Start{}, time.Time{})
+		r.step(Start{Heir: heir}, time.Time{})
 	}
 }
 

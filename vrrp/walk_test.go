@@ -44,7 +44,7 @@ func walkConfigs() map[string]*Config {
 // alphabet returns the events that can happen at n. The timer is an event only while it is armed, and Overslept is one of masters.
 func alphabet(c *Config, n node) []Event {
 	around := neighbours(c)
-	evs := []Event{Start{}, Stop{}, SetFault{true}, SetFault{false}, SetSource{around[1]}, SetSource{around[2]},
+	evs := []Event{Start{}, Start{Heir: true}, Stop{}, Stop{Heir: true}, SetFault{true}, SetFault{false}, SetSource{around[1]}, SetSource{around[2]},
 		HandOver{}, HandOver{Quit: true}, TakeOver{}, Resume{}, DelayEnded{}, Remade{}}
 	if c.Priority != PriorityOwner { // tracking never lowers the owner
 		evs = append(evs, SetPriority{1}, SetPriority{199}, SetPriority{200}, SetPriority{254})

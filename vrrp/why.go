@@ -14,8 +14,14 @@ func Why(c *Config, before State, ev Event) string {
 	}
 	switch ev := ev.(type) {
 	case Start:
+		if ev.Heir {
+			return "made anew by a reload, master before"
+		}
 		return "started" + begins(c, after)
 	case Stop:
+		if ev.Heir {
+			return "made anew by a reload"
+		}
 		return "stopped"
 	case HandOver:
 		return whyHandOver(before, ev)

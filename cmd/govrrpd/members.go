@@ -41,7 +41,10 @@ func (r *router) retire(wanted map[string]*vrrp.Config, groups []vrrp.SyncGroup)
 	var release sync.WaitGroup
 	for _, m := range leaving {
 		g := vrrp.NewGroup("", m.Member)
-		if bereft[m.config.Name] {
+		switch name := m.config.Name; {
+		case r.heirs[name]:
+			g.LeaveToHeir()
+		case bereft[name]:
 			g.LeaveAtOnce()
 		}
 		release.Go(func() { r.run(over, g, m.config.Name) })
@@ -166,6 +169,9 @@ func (r *router) apply(c *vrrp.Config) error {
 	m := vrrp.NewMember(c, r.host, r.log, func(vrrp.Transition) {})
 	r.tracked.tell(m, c)
 	r.keeper.recall(c.Name, m)
+	if r.heirs[c.Name] {
+		m.Inherit()
+	}
 	if err := r.host.Attach(c, m); err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // partWith takes out of r.members, and returns, those that a reload removes, and those of which it makes something that they cannot become
-// while they run. The caller holds r.mu.
+// while they run. Of the latter, r.heirs has those whose successors of the same name are to be master at once. The caller holds r.mu.
 func (r *router) partWith(wanted map[string]*vrrp.Config) []*member {
 	stays := make(map[string]bool, len(r.members))
 	for name, m := range r.members {
@@ -15,8 +15,11 @@ func (r *router) partWith(wanted map[string]*vrrp.Config) []*member {
 		stays[name] = ok && m.config.GoesOn(next) && !r.contested(m.config, next, wanted)
 	}
 	var leaving []*member
+	r.heirs = make(map[string]bool)
 	for name, m := range r.members {
 		if !stays[name] {
+			next, ok := wanted[name]
+			r.heirs[name] = ok && m.config.Bequeaths(next) && m.Status().Role == vrrp.Master
 			leaving = append(leaving, m)
 			delete(r.members, name)
 		}

@@ -69,6 +69,60 @@ func TestReloadThatMakesAnotherRouterOfAMemberKeepsTheAddress(t *testing.T) {
 	}
 }
 
+// anewGap is how long nobody may have the address of an instance that a reload makes anew: some milliseconds, on a busy machine more. An
+// election takes more than 15 s.
+const anewGap = 500 * time.Millisecond
+
+// Where the instance cannot become the other one while it runs, its successor is master at once, also of a sync group.
+func TestReloadThatMakesAMasterAnewLeavesTheAddressForAMoment(t *testing.T) {
+	for name, edit := range map[string]func(string) string{
+		"vmac":                replaced("= 51", "= 51\n  vmac {}"),
+		"two change the VRID": replaced("= 51", "= 52", "= 52", "= 51"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			whole := func(s string) string { return s }
+			if strings.HasPrefix(name, "two") {
+				whole, edit = edit, unchanged
+			}
+			l := newLone(t, synced(electing, 100, unchanged))
+			l.master("web")
+			swiftly(t, l.d, synced(longInterval, 100, unchanged))
+			holders, begun := l.WatchHolders(vip, l.node), time.Now()
+			for range 2 {
+				swiftly(t, l.d, whole(synced(longInterval, 100, edit)))
+				l.WaitFor(swift, "both to be master with the address", func() bool {
+					return l.d.Role("web") == "master" && l.d.Role("mail") == "master" && l.node.Has(vip)
+				})
+				swiftly(t, l.d, synced(longInterval, 100, unchanged)) // and back
+				l.WaitFor(swift, "both to be master with the address", func() bool {
+					return l.d.Role("web") == "master" && l.d.Role("mail") == "master" && l.node.Has(vip)
+				})
+			}
+			holders.Stop()
+			if away := longestAway(holders.Since(begun)); away > anewGap {
+				t.Errorf("nobody had the address for %s", away)
+			}
+		})
+	}
+}
+
+// longestAway returns for how long nobody had the address at most.
+func longestAway(samples []netns.Sample) time.Duration {
+	var longest time.Duration
+	var since time.Time
+	for _, s := range samples {
+		switch {
+		case len(s.Holders) > 0:
+			since = time.Time{}
+		case since.IsZero():
+			since = s.Began
+		default:
+			longest = max(longest, s.Ended.Sub(since))
+		}
+	}
+	return longest
+}
+
 // Both directors of a pair get another VRID, the master first: the address stays with it, and the other one does not claim it for a moment.
 func TestPairGetsAnotherVRIDWithoutAGapOrASecondMaster(t *testing.T) {
 	p := newPair(t, func(string) string { return "}\n" })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"slices"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 func routerWith(vrids map[string]uint8) *router {
 	r := &router{members: map[string]*member{}}
 	for name, c := range seated(vrids) {
-		r.members[name] = &member{config: c}
+		r.members[name] = &member{Member: vrrp.NewMember(c, nil, slog.New(slog.DiscardHandler), nil), config: c}
 	}
 	return r
 }

@@ -126,6 +126,7 @@ type router struct {
 	members map[string]*member       // by name
 	leaving []*member                // that resign, and are not in members any more
 	running map[string]*runningGroup // by key
+	heirs   map[string]bool          // names of masters that the present configure makes anew
 	applied routerConfig             // scheduling that is in force
 	tracked trackedFacts
 	since   sinces          // of tracked
