@@ -157,3 +157,34 @@ func TestReloadThatRemovesAMemberWaitsForNoSuccessor(t *testing.T) {
 		t.Errorf("the removed member's address: %v, the other's: %v, which is %s", l.node.Has(vip), l.node.Has(vipTwo), l.d.Role("mail"))
 	}
 }
+
+// A backup hears a signing master go on when a reload gives that one a virtual hardware address: what it signs then is newer than before.
+func TestBackupDoesNotNoticeThatItsMasterIsMadeAnew(t *testing.T) {
+	state := t.TempDir()
+	config := func(priority int, more string) string {
+		signed := strings.Replace(instance("web", 51, priority, vip), "= 51", "= 51\n  hmac {\n    active_key = 1\n    key \"1\" { secret = \"correct horse battery staple 0123\" }\n  }"+more, 1)
+		signed = strings.ReplaceAll(signed, fmt.Sprintf("%q", electing), `"1s"`)
+		return fmt.Sprintf("global {\n  state_folder = \"%s/%d\"\n}\n", state, priority) + signed
+	}
+	p := newPair(t, func(string) string { return "}\n" })
+	p.master(p.a, "it has the higher priority")
+	swiftly(t, p.da, config(150, ""))
+	swiftly(t, p.db, config(120, ""))
+	p.WaitFor(settle, "b to obey a", func() bool { return p.db.Router("web").Master == "192.0.2.1" })
+	before := p.db.Router("web")
+	for range 2 {
+		for _, more := range []string{"\n  vmac {}", ""} {
+			swiftly(t, p.da, config(150, more))
+			p.Always(1500*time.Millisecond, "b to be backup", func() bool { return p.db.Role("web") == "backup" })
+		}
+	}
+	after := p.db.Router("web")
+	if !after.Since.Equal(before.Since) || p.da.Role("web") != "master" {
+		t.Errorf("b was %s since %s, is %s since %s; a is %s", before.Role, before.Since, after.Role, after.Since, p.da.Role("web"))
+	}
+	for reason, n := range after.Dropped {
+		if strings.HasPrefix(reason, "hmac") && n > before.Dropped[reason] {
+			t.Errorf("b dropped %d adverts for %s", n-before.Dropped[reason], reason)
+		}
+	}
+}
