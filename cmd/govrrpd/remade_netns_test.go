@@ -166,11 +166,13 @@ func TestBackupDoesNotNoticeThatItsMasterIsMadeAnew(t *testing.T) {
 		signed = strings.ReplaceAll(signed, fmt.Sprintf("%q", electing), `"1s"`)
 		return fmt.Sprintf("global {\n  state_folder = \"%s/%d\"\n}\n", state, priority) + signed
 	}
-	p := newPair(t, func(string) string { return "}\n" })
-	p.master(p.a, "it has the higher priority")
-	swiftly(t, p.da, config(150, ""))
-	swiftly(t, p.db, config(120, ""))
-	p.WaitFor(settle, "b to obey a", func() bool { return p.db.Router("web").Master == "192.0.2.1" })
+	p := &pair{World: netns.New(t)}
+	p.a, p.b = p.Node("a"), p.Node("b")
+	lan := p.Segment("lan0")
+	lan.Attach(p.a, "eth0", "192.0.2.1/24")
+	lan.Attach(p.b, "eth0", "192.0.2.2/24")
+	p.da, p.db = p.a.Govrrpd(config(150, "")), p.b.Govrrpd(config(120, ""))
+	p.WaitFor(settle, "b to obey a", func() bool { return p.db.Role("web") == "backup" && p.db.Router("web").Master == "192.0.2.1" })
 	before := p.db.Router("web")
 	for range 2 {
 		for _, more := range []string{"\n  vmac {}", ""} {
