@@ -172,9 +172,12 @@ func sinceBeat(t time.Time, b time.Duration) time.Duration { return time.Duratio
 func over(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 
 // next returns the next deadline, or none.
-func (r *router) next() time.Time {
+func (r *router) next() time.Time { return earlier(r.deadline, r.nextBesides()) }
+
+// nextBesides returns the next deadline but that of the protocol, or none.
+func (r *router) nextBesides() time.Time {
 	var next time.Time
-	for _, t := range [...]time.Time{r.deadline, r.lookAt(), r.replyAt, r.announceAt, r.retryAt, r.delayAt, r.rivalsAt, r.outUntil} {
+	for _, t := range [...]time.Time{r.lookAt(), r.replyAt, r.announceAt, r.retryAt, r.delayAt, r.rivalsAt, r.outUntil} {
 		next = earlier(next, t)
 	}
 	return next

@@ -33,7 +33,7 @@ type Host interface {
 type Group struct {
 	name    string // of the sync group; empty for a lone router
 	members []*Member
-	poke    chan struct{} // one slot: there is something in an inbox, in facts, or in an outcome
+	poke    chan struct{} // one slot: there is something in an inbox, in facts, in an outcome or in orders, or Run is to end
 	leave   chan struct{} // closed by Disband
 	disband sync.Once
 
@@ -59,7 +59,20 @@ func NewGroup(name string, members ...*Member) *Group {
 
 // Disband makes Run return soon, and leave the members in their roles: they are for another group to run, at once, because masters
 // among them are silent until then.
-func (g *Group) Disband() { g.disband.Do(func() { close(g.leave) }) }
+func (g *Group) Disband() {
+	g.disband.Do(func() { close(g.leave) })
+	g.wake()
+}
+
+// disbanded reports whether Disband was called.
+func (g *Group) disbanded() bool {
+	select {
+	case <-g.leave:
+		return true
+	default:
+		return false
+	}
+}
 
 // LeaveAtOnce makes the end of Run wait for no successor: masters say priority 0 and let go. It is for members whose sync group stays where
 // it is, so that the routers that would succeed them are held back by their own; see HeldBack. Call it before Run.
@@ -84,9 +97,10 @@ func (g *Group) Run(ctx context.Context) error {
 	}
 	timer := time.NewTimer(0) // 0: look at the facts at once
 	defer timer.Stop()
+	defer context.AfterFunc(ctx, g.wake)()
 	g.loop(ctx, timer)
 	if ctx.Err() == nil {
-		return nil // disbanded
+		return nil
 	}
 	g.resign(timer)
 	for _, m := range g.members {
@@ -102,18 +116,36 @@ func (g *Group) Run(ctx context.Context) error {
 
 // loop waits for what comes first. All deadlines are data; this is the only timer.
 func (g *Group) loop(ctx context.Context, timer *time.Timer) {
-	for ctx.Err() == nil {
+	for {
+		poked := false
 		select {
-		case <-ctx.Done():
-			return
-		case <-g.leave:
-			return
 		case <-timer.C:
 		case <-g.poke:
+			poked = true
 		}
-		g.work()
+		if ctx.Err() != nil || g.disbanded() {
+			return
+		}
+		if poked || !g.routine() {
+			g.work()
+		}
 		g.rearm(timer, time.Time{})
 	}
+}
+
+// routine does the one thing that a lone master does most of the time: its advert is due, and nothing else is. It reports false when that is
+// not so. What others tell of is not looked for: it comes with a poke.
+func (g *Group) routine() bool {
+	r := g.members[0].router
+	if len(g.members) > 1 || g.orders.current != nil || !r.state.advertises() {
+		return false
+	}
+	now := r.now()
+	if !over(r.deadline, now) || now.After(r.tooLate) || over(r.nextBesides(), now) {
+		return false
+	}
+	r.expire(now)
+	return true
 }
 
 // work does all that is due, whatever woke us. A master's advert goes out before the queue is read. A backup reads the queue before it

@@ -154,6 +154,7 @@ const syncSource = "sync_group"
 
 // apply makes a member of c, for regroup to start, or gives an existing one its new configuration.
 func (r *router) apply(c *vrrp.Config) error {
+	r.signed = r.signed || c.HMAC != nil
 	if m, ok := r.members[c.Name]; ok {
 		if reflect.DeepEqual(m.config, c) {
 			return nil
@@ -184,6 +185,9 @@ func (r *router) memories(lead time.Duration) memories {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make(memories)
+	if !r.signed { // a second is short with thousands of virtual routers to ask
+		return out
+	}
 	for _, m := range r.present() {
 		if memory := m.Memory(lead); !memory.Empty() { // as of all that do not sign
 			out[m.config.Name] = memory

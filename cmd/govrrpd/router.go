@@ -125,6 +125,7 @@ type router struct {
 	ctx     context.Context          //nolint:containedctx // parent of all groups, set once by runRouter
 	members map[string]*member       // by name
 	leaving []*member                // that resign, and are not in members any more
+	signed  bool                     // a virtual router has HMAC, or had
 	running map[string]*runningGroup // by key
 	heirs   map[string]bool          // names of masters that the present configure makes anew
 	applied routerConfig             // scheduling that is in force

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/govrrpd/govrrpd/vrrp"
@@ -234,16 +235,16 @@ func (h *Host) bind(p *port) error {
 	if p.bound() == l.index {
 		return nil
 	}
-	conn, err := p.reopen(l.index)
-	if conn != nil {
-		h.startReader(p, conn)
+	socket, err := p.reopen(l.index)
+	if socket != nil {
+		h.startReader(p, socket)
 	}
 	return err
 }
 
-func (h *Host) startReader(p *port, conn conn) {
+func (h *Host) startReader(p *port, socket syscall.RawConn) {
 	if ctx := h.started; ctx != nil {
-		h.workers.Go(func() { p.read(ctx, conn) })
+		h.workers.Go(func() { p.read(ctx, socket) })
 	}
 }
 

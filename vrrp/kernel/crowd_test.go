@@ -29,7 +29,9 @@ func TestReaderPausesInACrowdThatItCanServe(t *testing.T) {
 		{"a crowd of the impatient", shortBeat, []int{1, 1, 1, 62}, shortBeat, true},
 		{"more than one read takes", longBeat, []int{readBatch, readBatch, readBatch}, 0, true},
 		{"and the end of it", longBeat, []int{readBatch, readBatch, 7}, longBeat, true},
-		{"errors", longBeat, []int{-1, -1, -1, -1, -1, -1}, 0, false},
+		{"a crowd that paused", longBeat, []int{1, 2, 0}, longBeat, false},
+		{"a crowd that paused and goes on", longBeat, []int{1, 2, 0, 1}, 2 * longBeat, true},
+		{"errors", longBeat, []int{0, 0, 0, 0, 0, 0}, 0, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -48,18 +50,31 @@ func TestReaderPausesInACrowdThatItCanServe(t *testing.T) {
 	}
 }
 
-// A reader that finds nothing waits at the gate again when the crowd has not come back for a whole window.
-func TestCrowdIsOverAfterAWindowWithoutOne(t *testing.T) {
+// A crowd that comes in bursts is expected to come again; it is over when the burst that followed was none.
+func TestCrowdIsOverAfterABurstThatIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c crowdControl
-		c.pause(t.Context(), longBeat)
-		c.note(100, readBatch)
-		began := time.Now()
-		for c.pause(t.Context(), longBeat) {
-			c.note(-1, readBatch) // nothing
+		pauses := func(n int) bool {
+			c.note(n, readBatch)
+			return c.pause(t.Context(), longBeat)
 		}
-		if got := time.Since(began); got != 2*crowdWindow {
-			t.Errorf("the crowd was over after %s, want %s: the window that it was in, and one without", got, 2*crowdWindow)
+		c.pause(t.Context(), longBeat)
+		for i, step := range []struct {
+			after time.Duration
+			n     int
+			want  bool
+		}{
+			{0, 100, true},
+			{0, 0, false},          // waits for the next packet
+			{time.Second, 1, true}, // the first of a burst, it seems
+			{0, 0, false},
+			{crowdWindow, 1, false},
+			{crowdWindow, 1, false},
+		} {
+			time.Sleep(step.after)
+			if got := pauses(step.n); got != step.want {
+				t.Errorf("step %d: reads again without waiting: %t, want %t", i, got, step.want)
+			}
 		}
 	})
 }

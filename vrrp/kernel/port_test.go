@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/net/bpf"
-	"golang.org/x/net/ipv4"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -20,8 +19,7 @@ type stubbornConn struct {
 	mayEnd  chan struct{}
 }
 
-func (c *stubbornConn) ReadBatch([]ipv4.Message, int) (int, error) { return 0, errors.ErrUnsupported }
-func (c *stubbornConn) SetReadDeadline(time.Time) error            { return nil }
+func (c *stubbornConn) SetReadDeadline(time.Time) error { return nil }
 func (c *stubbornConn) SetBPF([]bpf.RawInstruction) error {
 	c.filters++
 	return c.refusal

@@ -61,9 +61,9 @@ func (h *Host) start(ctx context.Context) error {
 	}
 	h.started = ctx
 	for _, p := range h.ports {
-		if conn := p.connection(); conn != nil {
+		if conn, socket := p.connection(); conn != nil {
 			_ = conn.SetReadDeadline(time.Time{}) // an earlier Run left it in the past
-			h.startReader(p, conn)
+			h.startReader(p, socket)
 		}
 	}
 	h.startTaps()
@@ -86,7 +86,7 @@ func (h *Host) stop() {
 	h.admin.Lock()
 	h.started = nil
 	for _, p := range h.ports {
-		if conn := p.connection(); conn != nil {
+		if conn, _ := p.connection(); conn != nil {
 			_ = conn.SetReadDeadline(time.Unix(1, 0))
 		}
 	}

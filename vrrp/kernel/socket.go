@@ -39,7 +39,6 @@ const (
 
 // A conn is the open socket of a port.
 type conn interface {
-	ReadBatch(ms []ipv4.Message, flags int) (int, error)
 	SetBPF(filter []bpf.RawInstruction) error
 	SetReadDeadline(t time.Time) error
 	Close() error
@@ -47,7 +46,7 @@ type conn interface {
 
 var (
 	_ conn = (*ipv4.PacketConn)(nil)
-	_ conn = (*ipv6.PacketConn)(nil) // its Message is that of ipv4
+	_ conn = (*ipv6.PacketConn)(nil)
 )
 
 // A portName is what a port is known by: there is one for each interface and family, and for version 2 one more.
@@ -99,20 +98,21 @@ type port struct {
 	index    int // of the interface that conn is bound to; 0 for none
 	id       uint16
 	buf      []byte
-	to       unix.SockaddrInet4 // of buf
-	sendto   func(fd uintptr)   // sends buf; made once, so that an advert costs no garbage
-	sendErr  error              // of sendto
-	hops     uint8              // IPv6: hop limit of unicast that conn was told; 0 for none
-	path     path               // IPv6: of the last advert
-	sources  []netip.Addr       // unicast destinations that the filter passes
-	overflow uint64             // of sockets before conn
+	to       unix.RawSockaddrInet4 // of buf
+	sendto   func(fd uintptr)      // sends buf; made once, so that an advert costs no garbage
+	sendErr  error                 // of sendto
+	hops     uint8                 // IPv6: hop limit of unicast that conn was told; 0 for none
+	path     path                  // IPv6: of the last advert
+	sources  []netip.Addr          // unicast destinations that the filter passes
+	overflow uint64                // of sockets before conn
 }
 
 func newPort(n portName) *port {
 	p := &port{name: n.ifname, family: n.family, ah: n.ah, group: n.multicast()}
 	p.listeners.Store(&map[uint8]Listener{})
 	p.beat.Store(int64(vrrp.Beat(vrrp.MinAdvertInterval)))
-	p.sendto = func(fd uintptr) { p.sendErr = unix.Sendto(int(fd), p.buf, unix.MSG_DONTWAIT, &p.to) }
+	p.to.Family = unix.AF_INET
+	p.sendto = func(fd uintptr) { p.sendErr = sendto(fd, p.buf, &p.to) }
 	return p
 }
 
@@ -128,8 +128,8 @@ func (p *port) listen(vrid uint8, l Listener) {
 	p.listeners.Store(&next)
 }
 
-// reopen binds the port to the interface with that index, 0 for none, and returns the new connection if there is one.
-func (p *port) reopen(index int) (conn, error) {
+// reopen binds the port to the interface with that index, 0 for none, and returns the new socket if there is one.
+func (p *port) reopen(index int) (syscall.RawConn, error) {
 	p.close()
 	if index == 0 {
 		return nil, nil
@@ -151,7 +151,7 @@ func (p *port) reopen(index int) (conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conn, p.raw, p.index, p.hops = conn, raw, index, 0
-	return conn, nil
+	return raw, nil
 }
 
 // close gives up the socket, which ends its reader. No sender waits meanwhile: to leave its group the kernel takes the lock for links, which
@@ -182,10 +182,10 @@ func (p *port) bound() int {
 }
 
 // connection returns the socket; nil when there is none.
-func (p *port) connection() conn {
+func (p *port) connection() (conn, syscall.RawConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.conn
+	return p.conn, p.raw
 }
 
 // admit makes the filter pass unicast packets to sources. After an error it is as it was.
@@ -275,54 +275,42 @@ func (p *port) write(src, dst netip.Addr, packet vrrp.Packet) error {
 
 var errNoSource = errors.New("interface has no address to send from")
 
-// read hands packets to the listeners until conn is closed or its read deadline passes.
-func (p *port) read(ctx context.Context, conn conn) {
-	batch := make([]ipv4.Message, readBatch)
-	for i := range batch {
-		if p.family == vrrp.IPv6 {
-			batch[i] = ipv4.Message{Buffers: [][]byte{make([]byte, readSize6)}, OOB: make([]byte, controlSize)}
-			continue
-		}
-		batch[i].Buffers = [][]byte{make([]byte, readSize)}
-	}
+// read hands packets of the socket to the listeners until it is closed or its read deadline passes.
+func (p *port) read(ctx context.Context, socket syscall.RawConn) {
+	b := newBatch(p.family, readBatch)
 	var c crowdControl
 	for {
-		flags := 0
+		get, most := b.wait, smallBatch
 		if c.pause(ctx, time.Duration(p.beat.Load())) {
-			flags = unix.MSG_DONTWAIT
+			get = b.poll
 		}
-		most := smallBatch
 		if c.full {
 			most = readBatch
 		}
-		n, err := conn.ReadBatch(batch[:most], flags)
+		n, err := get(socket, most)
 		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
 			return
 		}
 		c.note(n, most)
-		if errors.Is(err, unix.EAGAIN) { // a beat that finds nothing
-			continue
-		}
 		if err != nil { // for example an ICMP error that came back
 			p.readErrors.Add(1)
 			rest(ctx, readErrorPause)
 			continue
 		}
-		for _, m := range batch[:n] {
-			p.receive(m)
-		}
+		p.receive(b, n)
 	}
 }
 
-// receive takes one packet. A full queue is counted by the router that it is for.
-func (p *port) receive(m ipv4.Message) {
-	p.received.Add(1)
-	h, payload, ok := p.split(m)
-	if !ok {
-		p.drops.Count(vrrp.DropIPHeader)
-		return
+// receive takes the packets of one read. A full queue is counted by the router that it is for.
+func (p *port) receive(b *batch, n int) {
+	p.received.Add(uint64(n))
+	for i := range n {
+		if h, payload, ok := b.split(i); ok {
+			p.deliver(h, payload)
+		} else {
+			p.drops.Count(vrrp.DropIPHeader)
+		}
 	}
-	p.deliver(h, payload)
 }
 
 // deliver gives a message to the router it is for, or counts why not.
@@ -345,16 +333,6 @@ func (p *port) deliver(h ipHeader, payload []byte) {
 		return
 	}
 	l.Receive(vrrp.Advert{From: h.src, To: h.dst, TTL: h.ttl, Packet: packet, Datagram: slices.Clone(h.datagram)})
-}
-
-// split returns what the IP header says, and the VRRP message. Of IPv6 the kernel delivers the message alone.
-func (p *port) split(m ipv4.Message) (ipHeader, []byte, bool) {
-	b := m.Buffers[0][:m.N]
-	if p.family == vrrp.IPv6 {
-		h, ok := parseIPv6(m)
-		return h, b, ok
-	}
-	return parseIPv4(b)
 }
 
 // reasonOf returns the Reason that ParsePacket gave.

@@ -9,7 +9,6 @@ import (
 	"syscall"
 
 	"golang.org/x/net/bpf"
-	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 
@@ -120,16 +119,4 @@ func (p *port) write6(src, dst netip.Addr, packet vrrp.Packet) error {
 		_, sendErr = unix.SendmsgN(int(fd), p.buf, p.path.control, &p.path.to, unix.MSG_DONTWAIT)
 	})
 	return errors.Join(err, os.NewSyscallError("sendmsg", sendErr))
-}
-
-// parseIPv6 returns what the kernel says of a packet beside its payload. The hop limit is 0 where it is not told.
-func parseIPv6(m ipv4.Message) (ipHeader, bool) {
-	var cm ipv6.ControlMessage
-	from, ok := m.Addr.(*net.IPAddr)
-	if !ok || cm.Parse(m.OOB[:m.NN]) != nil {
-		return ipHeader{}, false
-	}
-	src, srcOK := netip.AddrFromSlice(from.IP)
-	dst, dstOK := netip.AddrFromSlice(cm.Dst)
-	return ipHeader{src: src, dst: dst, ttl: cm.HopLimit}, srcOK && dstOK
 }
