@@ -27,27 +27,27 @@ type runningGroup struct {
 	done  chan struct{}
 }
 
-// retire ends the virtual routers that are not wanted, or not as what they are, all at once. Those that were in a sync group with them
-// go on at once. The caller holds r.mu, which is free while masters wait for their successors.
+// retire ends the virtual routers that are not wanted, or not as what they are. Masters that leave to heirs stay until the others have found
+// successors: nobody has their addresses until the heirs are made. The caller holds r.mu, which is free while masters wait.
 func (r *router) retire(wanted map[string]*vrrp.Config, groups []vrrp.SyncGroup) {
-	leaving := r.partWith(wanted)
+	r.dismiss(r.partWith(wanted, false), groups)
+	r.dismiss(r.partWith(wanted, true), groups)
+}
+
+// dismiss ends virtual routers all at once. Those that were in a sync group with them go on at once. The caller holds r.mu, which is free
+// while masters wait for their successors.
+func (r *router) dismiss(leaving []*member, groups []vrrp.SyncGroup) {
 	if len(leaving) == 0 {
 		return
 	}
-	bereft := r.bereft()
+	parties := r.parties(leaving)
 	r.regroup(groups)
 	over, cancel := context.WithCancel(r.ctx)
 	cancel() // a group that runs when its time is over does nothing but resign
 	var release sync.WaitGroup
-	for _, m := range leaving {
-		g := vrrp.NewGroup("", m.Member)
-		switch name := m.config.Name; {
-		case r.heirs[name]:
-			g.LeaveToHeir()
-		case bereft[name]:
-			g.LeaveAtOnce()
-		}
-		release.Go(func() { r.run(over, g, m.config.Name) })
+	for _, p := range parties {
+		g := p.group()
+		release.Go(func() { r.run(over, g, p.members[0].Status().Name) })
 	}
 	r.leaving = leaving
 	r.mu.Unlock()

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -188,5 +189,53 @@ func TestBackupDoesNotNoticeThatItsMasterIsMadeAnew(t *testing.T) {
 		if strings.HasPrefix(reason, "hmac") && n > before.Dropped[reason] {
 			t.Errorf("b dropped %d adverts for %s", n-before.Dropped[reason], reason)
 		}
+	}
+}
+
+// A sync group that is removed as a whole hands over as a whole: its quick member keeps its address until the other director is ready to be
+// master of the slow one, too.
+func TestReloadThatRemovesASyncGroupHandsItOverAsAWhole(t *testing.T) {
+	p := newPair(t, func(string) string { return "}\n" })
+	p.master(p.a, "it has the higher priority")
+	even := func(priority int) string { return synced(electing, priority, unchanged) }
+	slowMail := func(priority int) string {
+		web, rest, _ := strings.Cut(even(priority), "vrrp_instance \"mail\"")
+		return web + "vrrp_instance \"mail\"" + strings.Replace(rest, fmt.Sprintf("%q", electing), fmt.Sprintf("%q", 2*time.Second), 1)
+	}
+	swiftly(t, p.da, even(150))
+	p.WaitFor(settle, "a to be master of both", func() bool { return p.a.Has(vip) && p.a.Has(vipTwo) })
+	swiftly(t, p.db, even(120))
+	p.WaitFor(settle, "b to be backup of both", func() bool { return p.db.Role("web") == "backup" && p.db.Role("mail") == "backup" })
+	swiftly(t, p.da, slowMail(150))
+	swiftly(t, p.db, slowMail(120))
+	p.Always(10*electing, "a to be master of both", func() bool { return p.da.Role("web") == "master" && p.da.Role("mail") == "master" })
+	holders, begun := p.WatchHolders(vip, p.a, p.b), time.Now()
+	if out, err := p.da.Reload(instance("other", 53, 100, netip.MustParseAddr("192.0.2.12"))); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p.WaitFor(settle, "b to be master of both, alone", func() bool { return p.b.Has(vip) && p.b.Has(vipTwo) && !p.a.Has(vip) && !p.a.Has(vipTwo) })
+	holders.Stop()
+	if away := longestAway(holders.Since(begun)); away > 0 {
+		t.Errorf("nobody had the address of the quick member for %s", away)
+	}
+}
+
+// A master that is made anew keeps its address while another virtual router waits for a successor in vain, here for 5.25 s.
+func TestMasterThatIsMadeAnewWaitsForNoOtherThatLeaves(t *testing.T) {
+	l := newLone(t, instance("web", 51, 100, vip)+instance("mail", 52, 100, vipTwo))
+	l.master("web")
+	slow := func(s string) string {
+		return strings.ReplaceAll(s, fmt.Sprintf("%q", electing), fmt.Sprintf("%q", longInterval))
+	}
+	l.WaitFor(settle, "the other to be master", func() bool { return l.node.Has(vipTwo) })
+	swiftly(t, l.d, slow(instance("web", 51, 100, vip)+instance("mail", 52, 100, vipTwo)))
+	holders, begun := l.WatchHolders(vip, l.node), time.Now()
+	if out, err := l.d.Reload(slow(replaced("= 51", "= 51\n  vmac {}")(instance("web", 51, 100, vip)))); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	l.master("web")
+	holders.Stop()
+	if away := longestAway(holders.Since(begun)); away > anewGap {
+		t.Errorf("nobody had the address for %s", away)
 	}
 }

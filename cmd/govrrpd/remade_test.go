@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -45,7 +46,7 @@ func TestReloadPartsWithWhatCannotGoOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := routerWith(running)
 			var got []string
-			for _, m := range r.partWith(seated(c.wanted)) {
+			for _, m := range r.partWith(seated(c.wanted), false) {
 				got = append(got, m.config.Name)
 			}
 			slices.Sort(got)
@@ -59,14 +60,31 @@ func TestReloadPartsWithWhatCannotGoOn(t *testing.T) {
 	}
 }
 
-func TestNobodySucceedsWhoLeavesASyncGroupThatStays(t *testing.T) {
-	r := routerWith(map[string]uint8{"mail": 52, "lone": 53})
+func TestWhoLeavesInWhatCompany(t *testing.T) {
+	r := routerWith(map[string]uint8{"web": 51, "mail": 52, "dns": 53, "shop": 54, "alone": 55, "heir": 56})
 	r.running = map[string]*runningGroup{
 		"a": {name: "edge", names: []string{"web", "mail"}},
-		"b": {name: "core", names: []string{"gone", "too"}},
+		"b": {name: "core", names: []string{"dns", "shop"}},
 		"c": {names: []string{"alone"}, lone: true},
+		"d": {names: []string{"heir"}, lone: true},
 	}
-	if diff := cmp.Diff(map[string]bool{"web": true}, r.bereft()); diff != "" {
+	r.heirs = map[string]bool{"heir": true}
+	var got []string
+	for _, p := range r.parties([]*member{r.members["web"], r.members["dns"], r.members["shop"], r.members["alone"], r.members["heir"]}) {
+		line := p.name + ":"
+		for _, m := range p.members {
+			line += " " + m.Status().Name
+		}
+		got = append(got, fmt.Sprintf("%s, hasty %t, heirs %t", line, p.hasty, p.heirs))
+	}
+	slices.Sort(got)
+	want := []string{
+		": alone, hasty false, heirs false",
+		": heir, hasty false, heirs true",
+		": web, hasty true, heirs false",
+		"core: dns shop, hasty false, heirs false",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
