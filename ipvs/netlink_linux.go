@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ type Netlink struct {
 	out    encoder
 	proc   *os.File // stays in the namespace in which it was opened
 	text   bytes.Buffer
+	memory memory
 }
 
 // Open returns the table of the network namespace that the calling thread is in, wherever it is used later. It loads the kernel
@@ -140,7 +142,8 @@ func (n *Netlink) next() uint32 {
 }
 
 // Table reads every service with its destinations. The kernel gives no consistent picture of a table that changes
-// meanwhile: a service that only one of the two ways of reading has seen is asked for by itself.
+// meanwhile: a service that only one of the two ways of reading has seen is asked for by itself, and so are the destinations of those
+// of which /proc does not show the whole truth (see memory).
 func (n *Netlink) Table() (Table, error) {
 	if err := n.resolve(); err != nil {
 		return nil, fmt.Errorf("ipvs: %w", err)
@@ -154,16 +157,37 @@ func (n *Netlink) Table() (Table, error) {
 		return nil, fmt.Errorf("ipvs: read %s: %w", procFile, err)
 	}
 	table, unsure := join(services, dests)
-	for _, k := range unsure {
-		e, ok, err := n.entry(k)
-		if err != nil {
+	n.memory.forget(table)
+	for _, k := range slices.Concat(n.memory.unsure(table), unsure) {
+		if err := n.refresh(table, k); err != nil {
 			return nil, fmt.Errorf("ipvs: read %s: %w", k, err)
-		}
-		if ok {
-			table[k] = e
 		}
 	}
 	return table, nil
+}
+
+// refresh reads one service into table by itself, or takes it out when it is gone. Of a service that is in table already only the
+// destinations are asked for, unless none are left: the kernel answers the same when it is gone.
+func (n *Netlink) refresh(table Table, k Key) error {
+	e := Entry{Service: table[k].Service}
+	_, ok := table[k]
+	if ok {
+		if err := n.dests(&e); err != nil {
+			return err
+		}
+	}
+	if len(e.Dests) == 0 {
+		var err error
+		if e, ok, err = n.entry(k); err != nil {
+			return err
+		}
+	}
+	delete(table, k)
+	if ok {
+		table[k] = e
+		n.memory.learn(k, e.Dests)
+	}
+	return nil
 }
 
 func (n *Netlink) services() (map[Key]Service, error) {
@@ -260,6 +284,7 @@ func (n *Netlink) Apply(ops []Op) []error {
 			break
 		}
 	}
+	n.memory.applied(ops, errs)
 	return errs
 }
 

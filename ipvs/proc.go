@@ -20,7 +20,8 @@ import (
 // The kernel writes a service and its destinations as one record, so a record is never torn; but one that is made or deleted while
 // the file is read can make another one be left out. Services by firewall mark are passed over: the text does not say
 // which family they are of. The persistence is in ticks of unknown length and the scheduler's flags are not there at all: the services
-// themselves are read over netlink. Thresholds, and what kind a tunnel is, are not there either, and are left zero.
+// themselves are read over netlink. Thresholds, and what kind a tunnel is, are not there either, and are left zero: memory knows where
+// that is the truth.
 func parseProc(b []byte) (map[Key]*Entry, error) {
 	table := map[Key]*Entry{}
 	var e *Entry // the service that is being read; nil when it is passed over
