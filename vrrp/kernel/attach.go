@@ -38,7 +38,7 @@ func (h *Host) Attach(c *vrrp.Config, l Listener) error {
 		g.close()
 		return fmt.Errorf("attach %s: %w", c.Name, err)
 	}
-	r.listenLegs(l)
+	r.listenLegs()
 	h.mu.Lock()
 	h.routers[c.Name] = r
 	h.mu.Unlock()
@@ -73,8 +73,8 @@ func (h *Host) Configure(c *vrrp.Config) error {
 		}
 		return fmt.Errorf("configure %s: %w", c.Name, err)
 	}
-	r.listenLegs(nil)
-	next.listenLegs(next.listener)
+	r.unlistenLegs()
+	next.listenLegs()
 	h.mu.Lock()
 	h.routers[c.Name] = next
 	h.mu.Unlock()
@@ -147,17 +147,14 @@ func (h *Host) place(r *router) error {
 	if err != nil {
 		return err
 	}
-	if _, taken := (*p.listeners.Load())[c.VRID]; taken {
-		return fmt.Errorf("VRID %d is taken by another %s virtual router on %s", c.VRID, name.family, c.Interface)
+	if err := p.free(c, r.listener); err != nil {
+		return err
 	}
 	if r.ah, err = h.portAH(c); err != nil {
 		return err
 	}
 	r.port = p
-	p.listen(c.VRID, r.listener)
-	if r.ah != nil {
-		r.ah.listen(c.VRID, r.listener)
-	}
+	r.listen()
 	return nil
 }
 
@@ -175,12 +172,19 @@ func (h *Host) move(r, next *router) error {
 		return err
 	}
 	if r.ah != nil && ah == nil {
-		r.ah.listen(r.config.VRID, nil)
+		r.ah.unlisten(r.config.VRID, r.listener)
 	}
-	if next.port, next.ah = r.port, ah; ah != nil {
-		ah.listen(next.config.VRID, next.listener)
-	}
+	next.port, next.ah = r.port, ah
+	next.listen()
 	return nil
+}
+
+// listen makes the router hear what comes to its ports.
+func (r *router) listen() {
+	r.port.listen(r.config, r.listener)
+	if r.ah != nil {
+		r.ah.listen(r.config, r.listener)
+	}
 }
 
 // port finds or makes a port.
@@ -208,16 +212,16 @@ func (h *Host) portAH(c *vrrp.Config) (*port, error) {
 }
 
 func (h *Host) displace(r *router) {
-	r.listenLegs(nil)
-	r.port.listen(r.config.VRID, nil)
+	r.unlistenLegs()
+	r.port.unlisten(r.config.VRID, r.listener)
 	if r.ah != nil {
-		r.ah.listen(r.config.VRID, nil)
+		r.ah.unlisten(r.config.VRID, r.listener)
 	}
 }
 
 func (h *Host) dropUnusedPorts() {
 	maps.DeleteFunc(h.ports, func(_ portName, p *port) bool {
-		if len(*p.listeners.Load()) > 0 {
+		if len(*p.hearers.Load()) > 0 {
 			return false
 		}
 		p.close()

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"net/netip"
 
 	"github.com/govrrpd/govrrpd/vrrp"
@@ -24,8 +23,8 @@ func (h *Host) legs(r *router) (map[netip.Addr]*leg, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l, taken := (*p.listeners.Load())[r.config.VRID]; taken && l != r.listener {
-			return nil, fmt.Errorf("VRID %d is taken by another %s virtual router on %s", r.config.VRID, p.family, path.Interface)
+		if err := p.free(r.config, r.listener); err != nil {
+			return nil, err
 		}
 		if out == nil {
 			out = map[netip.Addr]*leg{}
@@ -35,10 +34,17 @@ func (h *Host) legs(r *router) (map[netip.Addr]*leg, error) {
 	return out, nil
 }
 
-// listenLegs makes the legs of r hear for l; nil ends that.
-func (r *router) listenLegs(l Listener) {
+// listenLegs makes the legs of r hear.
+func (r *router) listenLegs() {
 	for _, g := range r.legs {
-		g.port.listen(r.config.VRID, l)
+		g.port.listen(r.config, r.listener)
+	}
+}
+
+// unlistenLegs ends that.
+func (r *router) unlistenLegs() {
+	for _, g := range r.legs {
+		g.port.unlisten(r.config.VRID, r.listener)
 	}
 }
 

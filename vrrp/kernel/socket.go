@@ -87,9 +87,9 @@ type port struct {
 
 	received, sent, sendErrors, readErrors atomic.Uint64
 	drops                                  vrrp.Drops
-	listeners                              atomic.Pointer[map[uint8]Listener] // by VRID; replaced, never changed
-	deaf                                   atomic.Bool                        // the interface has no carrier
-	beat                                   atomic.Int64                       // of crowds, a time.Duration
+	hearers                                atomic.Pointer[hearers]
+	deaf                                   atomic.Bool  // the interface has no carrier
+	beat                                   atomic.Int64 // of crowds, a time.Duration
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -109,23 +109,11 @@ type port struct {
 
 func newPort(n portName) *port {
 	p := &port{name: n.ifname, family: n.family, ah: n.ah, group: n.multicast()}
-	p.listeners.Store(&map[uint8]Listener{})
+	p.hearers.Store(&hearers{})
 	p.beat.Store(int64(vrrp.Beat(vrrp.MinAdvertInterval)))
 	p.to.Family = unix.AF_INET
 	p.sendto = func(fd uintptr) { p.sendErr = sendto(fd, p.buf, &p.to) }
 	return p
-}
-
-// listen sets the listener of a VRID; nil removes it.
-func (p *port) listen(vrid uint8, l Listener) {
-	next := map[uint8]Listener{}
-	for k, v := range *p.listeners.Load() {
-		next[k] = v
-	}
-	if next[vrid] = l; l == nil {
-		delete(next, vrid)
-	}
-	p.listeners.Store(&next)
 }
 
 // reopen binds the port to the interface with that index, 0 for none, and returns the new socket if there is one.
@@ -327,8 +315,8 @@ func (p *port) deliver(h ipHeader, payload []byte) {
 		p.drops.Count(reasonOf(err))
 		return
 	}
-	l, ok := (*p.listeners.Load())[packet.VRID]
-	if !ok {
+	l := p.hearers.Load().pick(packet.VRID, h.src)
+	if l == nil {
 		p.drops.Count(vrrp.DropVRID)
 		return
 	}

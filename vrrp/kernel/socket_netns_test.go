@@ -204,6 +204,38 @@ func TestTwoRoutersShareASocketAndTwoInterfacesDoNot(t *testing.T) {
 	}
 }
 
+func TestTwoRoutersOfOneVRIDAreToldApartByTheirPeers(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	h, one, two := newHost(t), newRecorder(), newRecorder()
+	config := func(name, vip, peer string) *vrrp.Config {
+		c := l.config(name, 51, vip)
+		c.Peers = []netip.Addr{netip.MustParseAddr(peer)}
+		return c
+	}
+	must(t, h.Attach(config("one", "192.0.2.10/24", "192.0.2.2"), one))
+	must(t, h.Attach(config("two", "192.0.2.11/24", "192.0.2.3"), two))
+	if err := h.Attach(config("three", "192.0.2.12/24", "192.0.2.3"), newRecorder()); err == nil || !contains(err, "VRID 51 is taken") {
+		t.Errorf("a second router with one VRID and one peer: %v", err)
+	}
+	run(t, h)
+	hear := func(what string, wantOne, wantTwo int, from ...string) {
+		t.Helper()
+		for _, source := range from {
+			l.inject(l.nearLink().Attrs().HardwareAddr, advertFrom(source, "192.0.2.1", testAdvert(), nil))
+		}
+		eventually(t, what, func() bool { return len(one.heard())+len(two.heard()) == wantOne+wantTwo })
+		if len(one.heard()) != wantOne || len(two.heard()) != wantTwo {
+			t.Errorf("%s: heard %d and %d, want %d and %d", what, len(one.heard()), len(two.heard()), wantOne, wantTwo)
+		}
+	}
+	hear("each hears its peer, the first also a stranger", 2, 1, "192.0.2.2", "192.0.2.3", "192.0.2.4")
+	must(t, h.Configure(config("one", "192.0.2.10/24", "192.0.2.4")))
+	hear("a reload changes the peer of the first", 3, 2, "192.0.2.3", "192.0.2.4")
+	h.Detach("one")
+	hear("the second is alone", 3, 3, "192.0.2.4")
+}
+
 func TestUnicastGoesToPeersAndIsHeardAtTheSource(t *testing.T) {
 	l := newLAN(t)
 	l.address("192.0.2.1/24")
