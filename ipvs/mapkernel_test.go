@@ -75,25 +75,33 @@ func (k *mapKernel) answer(op Op) error {
 	}
 	switch op.Verb {
 	case AddService, EditService:
-		return knownScheduler(op.Service.Scheduler)
+		return answerService(op.Service)
 	case AddDest, EditDest, DeleteDest:
 		return answerDest(e, op)
 	}
 	return nil
 }
 
-func knownScheduler(name string) error {
-	if !slices.Contains(Schedulers(), name) {
+func answerService(s Service) error {
+	switch {
+	case !slices.Contains(Schedulers(), s.Scheduler), s.Engine != "" && s.Engine != "sip":
 		return syscall.ENOENT
+	case s.AF() == V6 && (s.Netmask < 1 || s.Netmask > 128):
+		return syscall.EINVAL
 	}
 	return nil
 }
 
+// answerDest asks in the kernel's order.
 func answerDest(e Entry, op Op) error {
-	there := e.index(op.Dest.Addr) >= 0
+	d, full, there := op.Dest, op.Verb != DeleteDest, e.index(op.Dest.Addr) >= 0
 	switch {
-	case op.Verb != DeleteDest && op.Dest.Weight < 0:
+	case full && familyOf(d.Addr.Addr()) != op.Service.AF() && d.Forward != TUN:
+		return syscall.EINVAL
+	case full && (d.Weight < 0 || d.Lower > d.Upper):
 		return syscall.ERANGE
+	case full && d.Tunnel.Kind == GUE && d.Tunnel.Port == 0:
+		return syscall.EINVAL
 	case op.Verb == AddDest && there:
 		return syscall.EEXIST
 	case op.Verb != AddDest && !there:
