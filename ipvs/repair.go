@@ -3,7 +3,6 @@ package ipvs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -237,29 +236,6 @@ func (r *reconciler) name(k Key) string {
 		return s.vs.Name
 	}
 	return k.String()
-}
-
-// explain says what the kernel's error number means for op, and what to do about it.
-func explain(op Op, err error) error {
-	hint := ""
-	switch {
-	case errors.Is(err, syscall.ENOENT) && (op.Verb == AddService || op.Verb == EditService):
-		hint = fmt.Sprintf("scheduler %q is unknown to this kernel: is module ip_vs_%s there?", op.Service.Scheduler, op.Service.Scheduler)
-	case errors.Is(err, syscall.EPERM):
-		hint = "the process needs CAP_NET_ADMIN"
-	case errors.Is(err, syscall.EPROTONOSUPPORT):
-		hint = fmt.Sprintf("this kernel does not balance %s", op.Service.Proto)
-	case errors.Is(err, syscall.ENOMEM):
-		hint = "the kernel is out of memory"
-	case errors.Is(err, syscall.EINVAL) && (op.Verb == AddDest || op.Verb == EditDest):
-		hint = fmt.Sprintf("the kernel does not take %s for a host's address: is it a broadcast address, or has this machine no address yet?", op.Dest.Addr.Addr())
-	case outdated(op, err):
-		hint = "somebody else changes the same service"
-	}
-	if hint == "" {
-		return fmt.Errorf("%s: %w", op, err)
-	}
-	return fmt.Errorf("%s: %s (%w)", op, hint, err)
 }
 
 // logOutcome logs what an applied change means to the servers of a service that was there before; a new service gets one line.

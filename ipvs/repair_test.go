@@ -307,28 +307,6 @@ func TestEngineWithoutATableWaitsAndWithAnOldOneGoesOn(t *testing.T) {
 	})
 }
 
-func TestExplainSaysWhatToDo(t *testing.T) {
-	web := svc(tcp("192.0.2.10:80"), "foo")
-	for _, tt := range []struct {
-		op   Op
-		err  error
-		want string
-	}{
-		{Op{AddService, web, Dest{}}, syscall.ENOENT,
-			`add service tcp 192.0.2.10:80 foo: scheduler "foo" is unknown to this kernel: is module ip_vs_foo there? (no such file or directory)`},
-		{Op{AddDest, Service{Key: web.Key}, nat("255.255.255.255:80", 1)}, syscall.EINVAL,
-			`add server 255.255.255.255:80 nat weight 1 to tcp 192.0.2.10:80: the kernel does not take 255.255.255.255 for a host's address: ` +
-				`is it a broadcast address, or has this machine no address yet? (invalid argument)`},
-		{Op{EditDest, Service{Key: web.Key}, nat("10.0.0.1:80", 1)}, syscall.ESRCH,
-			`change server 10.0.0.1:80 nat weight 1 of tcp 192.0.2.10:80: somebody else changes the same service (no such process)`},
-	} {
-		err := explain(tt.op, tt.err)
-		if err.Error() != tt.want || !errors.Is(err, tt.err) {
-			t.Errorf("got  %v\nwant %s", err, tt.want)
-		}
-	}
-}
-
 func TestReadIntervalChangesWhileRunning(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := start(t, newMapKernel(), Options{Refresh: time.Hour}, shop())

@@ -4,6 +4,7 @@ package ipvs
 
 import (
 	"errors"
+	"net/netip"
 	"syscall"
 	"testing"
 
@@ -56,5 +57,19 @@ func same(t *testing.T, seed uint64, n *Netlink, m *mapKernel) {
 	}
 	if d := cmp.Diff(want, got, inOrder); d != "" {
 		t.Fatalf("seed %d: the map is -, the kernel +:\n%s", seed, d)
+	}
+}
+
+// Each text of explain belongs to the answer that the running kernel gives.
+func TestExplainFitsTheKernelsAnswers(t *testing.T) {
+	n := namespace(t)
+	apply(t, n, []Op{{AddService, svc(tcp("192.0.2.10:80"), "rr"), Dest{}}, {AddService, svc(tcp("[2001:db8::10]:80"), "rr"), Dest{}}})
+	for _, tt := range wrong() {
+		if tt.op.Verb == AddService {
+			tt.op.Service.Addr = netip.AddrPortFrom(tt.op.Service.Addr.Addr(), 99)
+		}
+		if err := n.Apply([]Op{tt.op})[0]; !errors.Is(err, tt.err) {
+			t.Errorf("%s: the kernel says %v, want %v", tt.op, err, tt.err)
+		}
 	}
 }
