@@ -172,7 +172,7 @@ func schemaOf(block string) (map[string]string, bool) {
 func later() map[string]bool {
 	out := map[string]bool{}
 	for _, name := range strings.Fields("notify " +
-		"sync_daemon http addresses fwmark quorum locals") {
+		"sync_daemon http addresses fwmark locals") {
 		out[name] = true
 	}
 	return out

@@ -211,6 +211,7 @@ func serviceWords() map[string]string {
 		"delay_loop":              `write interval = "5s" in check { }`,
 		"connect_timeout":         `write timeout = "2s" in check { }`,
 		"inhibit_on_failure":      `write on_failure = "quiesce" in virtual_server`,
+		"sorry_server_inhibit":    "write sorry_inhibit = true in virtual_server",
 		"retry":                   "write fall = 3: how many probes must fail in a row",
 		"TCP_CHECK":               `write check "tcp" { }`,
 		"HTTP_GET":                `write check "http" { path = "/" }`,

@@ -14,18 +14,23 @@ import (
 
 // rawService is a virtual_server block.
 type rawService struct {
-	Name        string          `hcl:"name,label"`
-	NameRange   hcl.Range       `hcl:"name,label_range"`
-	Place       hcl.Range       `hcl:",def_range"`
-	Address     *hcl.Attribute  `hcl:"address,optional"`
-	Protocol    *hcl.Attribute  `hcl:"protocol,optional"`
-	Scheduler   *hcl.Attribute  `hcl:"scheduler,optional"`
-	Forward     *hcl.Attribute  `hcl:"forward,optional"`
-	OnFailure   *hcl.Attribute  `hcl:"on_failure,optional"`
-	Persistence *rawPersistence `hcl:"persistence,block"`
-	Checks      []rawCheck      `hcl:"check,block"`
-	Sorry       *rawSorry       `hcl:"sorry_server,block"`
-	Servers     []rawServer     `hcl:"real_server,block"`
+	Name         string          `hcl:"name,label"`
+	NameRange    hcl.Range       `hcl:"name,label_range"`
+	Place        hcl.Range       `hcl:",def_range"`
+	Address      *hcl.Attribute  `hcl:"address,optional"`
+	Protocol     *hcl.Attribute  `hcl:"protocol,optional"`
+	Scheduler    *hcl.Attribute  `hcl:"scheduler,optional"`
+	Forward      *hcl.Attribute  `hcl:"forward,optional"`
+	OnFailure    *hcl.Attribute  `hcl:"on_failure,optional"`
+	Quorum       *hcl.Attribute  `hcl:"quorum,optional"`
+	QuorumOf     *hcl.Attribute  `hcl:"quorum_of,optional"`
+	Hysteresis   *hcl.Attribute  `hcl:"hysteresis,optional"`
+	Alpha        *hcl.Attribute  `hcl:"alpha,optional"`
+	SorryInhibit *hcl.Attribute  `hcl:"sorry_inhibit,optional"`
+	Persistence  *rawPersistence `hcl:"persistence,block"`
+	Checks       []rawCheck      `hcl:"check,block"`
+	Sorry        *rawSorry       `hcl:"sorry_server,block"`
+	Servers      []rawServer     `hcl:"real_server,block"`
 }
 
 // rawPersistence is a persistence block.
@@ -78,8 +83,11 @@ func (d *decoder) services(raw []rawService) ([]ipvs.VirtualServer, []Check) {
 		s := &service{raw: &raw[i], name: fmt.Sprintf("virtual_server %q", raw[i].Name)}
 		d.serviceOptions(s)
 		d.uniqueService(s, keys)
-		checks = append(checks, d.servers(s)...)
+		theirs := d.servers(s)
+		checks = append(checks, theirs...)
 		d.sorryServer(s)
+		d.quorumOptions(s)
+		d.attainable(s, theirs)
 		out = append(out, s.VirtualServer)
 	}
 	return out, checks

@@ -1,6 +1,11 @@
 package ipvs
 
-import "time"
+import (
+	"net/netip"
+	"time"
+
+	"github.com/govrrpd/govrrpd/ipvs/pool"
+)
 
 // Schedulers returns the names of the schedulers in Linux up to 6.12, in the order of ipvsadm's manual. Whether the running
 // kernel has one of them shows when it is asked for.
@@ -8,33 +13,54 @@ func Schedulers() []string {
 	return []string{"rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos"}
 }
 
-// Desired returns the table that serves vs with the servers that h does not call Down; Unknown counts as up. A server that is up
-// has the weight of its verdict, or the configured one. A sorry server is in the table while no server with a weight above 0 is
-// up. Of virtual servers with the same Key the first counts.
+// Desired returns the table that serves vs with the servers that h does not call Down; Unknown counts as up, but for alpha. A server
+// that is up has the weight of its verdict, or the configured one. A sorry server stands in while the quorum is not held, judged without a
+// history. Of virtual servers with the same Key the first counts.
 func Desired(vs []VirtualServer, h Health) Table {
 	t := make(Table, len(vs))
 	for i := range vs {
 		if _, twice := t[vs[i].Key]; !twice {
-			t[vs[i].Key] = vs[i].entry(h)
+			p := pool.New(vs[i].pool())
+			p.Step(time.Time{}, vs[i].members(h, nil))
+			t[vs[i].Key] = vs[i].entry(p)
 		}
 	}
 	return t
 }
 
-func (v *VirtualServer) entry(h Health) Entry {
-	e := Entry{Service: v.normal(), Dests: make([]Dest, 0, len(v.Servers)+1)}
-	serving := false
-	for _, s := range v.Servers {
+// pool returns what v says of its pool.
+func (v *VirtualServer) pool() pool.Config {
+	return pool.Config{Quorum: v.Quorum, Alpha: v.Alpha, OnFailure: v.Failed, Sorry: v.Sorry != nil}
+}
+
+// members returns the servers of v as its pool sees them: by the verdicts of h, and by what was inherited where there is none.
+func (v *VirtualServer) members(h Health, inherited map[netip.AddrPort]Condition) []pool.Server {
+	out := make([]pool.Server, len(v.Servers))
+	for i, s := range v.Servers {
 		verdict := h[ServerID{v.Key, s.Addr}]
-		if verdict.Condition == Down && v.Failed == Remove {
-			continue
+		out[i] = pool.Server{Condition: verdict.Condition, Heard: verdict.Condition != Unknown, Configured: s.Weight, Weight: s.weight(verdict)}
+		if verdict.Condition == Unknown {
+			out[i].Condition = inherited[s.Addr]
 		}
-		w := s.weight(verdict)
-		e.Dests = append(e.Dests, s.dest(w))
-		serving = serving || w > 0
 	}
-	if v.Sorry != nil && !serving {
+	return out
+}
+
+// entry returns the service as p has decided.
+func (v *VirtualServer) entry(p *pool.Pool) Entry {
+	e := Entry{Service: v.normal(), Dests: make([]Dest, 0, len(v.Servers)+1)}
+	for i, share := range p.Shares() {
+		if share.Present {
+			e.Dests = append(e.Dests, v.Servers[i].dest(share.Weight))
+		}
+	}
+	switch {
+	case p.State().Sorry:
 		e.put(v.sorry())
+	case v.Sorry != nil && v.SorryInhibit && e.index(v.Sorry.Addr) < 0:
+		idle := v.sorry()
+		idle.Weight = 0
+		e.put(idle)
 	}
 	e.Dests = canonical(e.Dests)
 	return e
@@ -45,14 +71,11 @@ func (s RealServer) dest(w int) Dest {
 	return Dest{Addr: s.Addr, Forward: s.Forward, Tunnel: s.Tunnel, Weight: w, Upper: s.Upper, Lower: s.Lower}
 }
 
-// weight returns the weight of s in the table, between 0 and MaxWeight.
+// weight returns the weight that s has when it is up, between 0 and MaxWeight.
 func (s RealServer) weight(v Verdict) int {
 	w := s.Weight
 	if v.Weight != nil {
 		w = *v.Weight
-	}
-	if v.Condition == Down {
-		w = 0
 	}
 	return min(max(w, 0), MaxWeight)
 }

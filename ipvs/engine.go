@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/govrrpd/govrrpd/ipvs/pool"
 )
 
 // A Kernel is a table that can be read and changed: that of the running kernel (Netlink), or one in memory. An Engine uses it
@@ -43,6 +45,11 @@ type Options struct {
 	// OnOps, if set, is called by Run with each group of changes that was sent to the kernel, and what it answered to each. It must not
 	// keep or change the slices, nor call the Engine.
 	OnOps func([]Op, []error)
+
+	// OnPool, if set, is called by Run with the name of a service and what its pool has come to, when that is Known for the first time
+	// and when the quorum is lost or comes back. It is what the table is made from. It must not
+	// call the Engine and should not take long.
+	OnPool func(service string, s pool.State)
 }
 
 // An Engine keeps the kernel's table as Configure and SetHealth want it, for as long as Run runs. Its methods may be called from

@@ -353,11 +353,22 @@ func TestEngineStatusHasTheNamesOfTheControlSocket(t *testing.T) {
   "scheduler": "wlc",
   "forward": "nat",
   "sorry_active": true,
+  "quorum": {
+   "held": false,
+   "known": true,
+   "counts": "weight",
+   "have": 0,
+   "total": 30,
+   "lost_below": 1,
+   "back_at": 1,
+   "since": "2000-01-01T00:00:00Z"
+  },
   "real_servers": [
    {
     "address": "10.0.0.1:80",
     "weight": 0,
     "up": false,
+    "reason": "checks failed",
     "active_connections": 0,
     "inactive_connections": 0
    },
@@ -365,6 +376,7 @@ func TestEngineStatusHasTheNamesOfTheControlSocket(t *testing.T) {
     "address": "10.0.0.2:80",
     "weight": 0,
     "up": false,
+    "reason": "checks failed",
     "active_connections": 0,
     "inactive_connections": 0
    }

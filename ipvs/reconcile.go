@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/govrrpd/govrrpd/ipvs/pool"
 )
 
 const (
@@ -24,12 +26,14 @@ type reconciler struct {
 	refresh time.Duration
 	onOwned func([]Key)
 	onOps   func([]Op, []error)
+	onPool  func(string, pool.State)
 
 	configured bool
 	services   map[Key]*service
 	order      []Key // of services, as configured
 	pending    []Key // services that were not taken on yet
 	health     Health
+	undecided  map[Key]struct{} // services whose pools have something to take in
 
 	table    Table // ours and others': as last read, with what was applied since
 	lastRead time.Time
@@ -56,23 +60,27 @@ type service struct {
 	vs        VirtualServer
 	taken     bool
 	inherited map[netip.AddrPort]Condition
+	pool      *pool.Pool
+	told      pool.State // what onPool was told; none is Known before that
 }
 
 func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
 	r := &reconciler{
-		kernel:   k,
-		log:      log,
-		refresh:  o.Refresh,
-		onOwned:  o.OnOwned,
-		onOps:    o.OnOps,
-		services: map[Key]*service{},
-		health:   Health{},
-		owned:    map[Key]struct{}{},
-		dirty:    map[Key]struct{}{},
-		suspect:  map[Key]struct{}{},
-		drift:    map[Key]int{},
-		failures: map[Key]map[Op]*failure{},
-		touched:  map[Key]struct{}{},
+		kernel:    k,
+		log:       log,
+		refresh:   o.Refresh,
+		onOwned:   o.OnOwned,
+		onOps:     o.OnOps,
+		onPool:    o.OnPool,
+		services:  map[Key]*service{},
+		health:    Health{},
+		undecided: map[Key]struct{}{},
+		owned:     map[Key]struct{}{},
+		dirty:     map[Key]struct{}{},
+		suspect:   map[Key]struct{}{},
+		drift:     map[Key]int{},
+		failures:  map[Key]map[Op]*failure{},
+		touched:   map[Key]struct{}{},
 	}
 	for _, k := range o.Owned {
 		r.owned[k] = struct{}{}
@@ -97,8 +105,12 @@ func (r *reconciler) step(now time.Time, in inbox) time.Time {
 	if !now.Before(r.nextRead) {
 		r.read(now)
 	}
-	if r.configured && r.table != nil {
+	ready := r.configured && r.table != nil
+	if ready {
 		r.takeOn()
+	}
+	r.decide(now)
+	if ready {
 		r.repair(now)
 	}
 	return r.wakeAt()
@@ -110,6 +122,7 @@ func (r *reconciler) observe(verdicts Health) {
 		r.health[id] = v
 		if s := r.services[id.Service]; s != nil {
 			r.mark(id.Service)
+			r.undecided[id.Service] = struct{}{}
 			if v.Condition != Unknown {
 				delete(s.inherited, id.Addr)
 			}
@@ -156,17 +169,22 @@ func (r *reconciler) reconfigured(now time.Time, old *service, v VirtualServer) 
 	if old != nil && reflect.DeepEqual(old.vs, v) {
 		return old
 	}
-	r.dirty[v.Key] = struct{}{}
+	r.dirty[v.Key], r.undecided[v.Key] = struct{}{}, struct{}{}
 	delete(r.failures, v.Key) // the new one may be right: try at once
 	if old == nil {
 		r.nextRead = now // whether somebody else has made it meanwhile decides what it inherits
-		return &service{vs: v}
+		return &service{vs: v, pool: pool.New(v.pool())}
 	}
 	inherited := maps.Clone(old.inherited)
 	maps.DeleteFunc(inherited, func(a netip.AddrPort, _ Condition) bool {
 		return !slices.ContainsFunc(v.Servers, func(s RealServer) bool { return s.Addr == a })
 	})
-	return &service{vs: v, taken: old.taken, inherited: inherited}
+	old.pool.Configure(v.pool())
+	fresh := &service{vs: v, taken: old.taken, inherited: inherited, pool: old.pool}
+	if v.Name == old.vs.Name {
+		fresh.told = old.told
+	}
+	return fresh
 }
 
 // takeOn makes the new services ours, before anything is done to them.
@@ -180,6 +198,10 @@ func (r *reconciler) takeOn() {
 			r.log.Info("adopting a service that somebody else made", "service", s.vs.Name, "key", k)
 		}
 		s.taken, s.inherited = true, r.inherit(&s.vs, entry)
+		if held, known := s.vs.quorumIn(entry); known {
+			s.pool.Restore(held)
+		}
+		r.undecided[k] = struct{}{}
 		r.owned[k] = struct{}{}
 		changed = changed || !ours
 	}
@@ -214,23 +236,6 @@ func (v *VirtualServer) knows(e Entry) bool {
 		return true
 	}
 	return slices.ContainsFunc(v.Servers, func(s RealServer) bool { return e.index(s.Addr) >= 0 })
-}
-
-// conditions returns the verdicts on the servers of s, with Unknown resolved.
-func (r *reconciler) conditions(s *service) Health {
-	h := make(Health, len(s.vs.Servers))
-	for _, server := range s.vs.Servers {
-		id := ServerID{s.vs.Key, server.Addr}
-		v := r.health[id]
-		if v.Condition == Unknown {
-			v.Condition = s.inherited[server.Addr]
-		}
-		if v.Condition == Unknown {
-			v.Condition = Up
-		}
-		h[id] = v
-	}
-	return h
 }
 
 // read takes the kernel's table as it is now. When it cannot be read, the last picture stays in use.

@@ -43,7 +43,7 @@ func (r *reconciler) repair(now time.Time) {
 			have[k] = e
 		}
 		if s := r.services[k]; s != nil {
-			want[k] = s.vs.entry(r.conditions(s))
+			want[k] = s.vs.entry(s.pool)
 		}
 	}
 	grow, shrink := have.split(r.sendable(keys, Diff(have, want), now))

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/govrrpd/govrrpd/ipvs/pool"
 )
 
 // A Status is a snapshot of what an Engine keeps, with the names of the control socket's JSON.
@@ -25,14 +27,28 @@ type ServiceStatus struct {
 	Forward     string         `json:"forward"`
 	Error       string         `json:"error,omitempty"` // the first change that the kernel refuses
 	SorryActive bool           `json:"sorry_active"`    // the sorry server takes the connections
-	RealServers []ServerStatus `json:"real_servers"`    // as configured
+	Quorum      QuorumStatus   `json:"quorum"`
+	RealServers []ServerStatus `json:"real_servers"` // as configured
+}
+
+// A QuorumStatus is whether enough servers are well. The numbers are weights, or servers if Counts says so.
+type QuorumStatus struct {
+	Held   bool      `json:"held"`
+	Known  bool      `json:"known"`  // no verdict that is awaited can change Held
+	Counts string    `json:"counts"` // weight or servers
+	Have   int       `json:"have"`   // what is well
+	Total  int       `json:"total"`  // if all were
+	Lose   int       `json:"lost_below"`
+	Gain   int       `json:"back_at"` // once it was lost
+	Since  time.Time `json:"since"`   // when it was held or lost, zero before anything was decided
 }
 
 // A ServerStatus is one configured real server.
 type ServerStatus struct {
 	Address       netip.AddrPort `json:"address"`
-	Weight        int            `json:"weight"` // in the kernel; 0 when it is not there
-	Up            bool           `json:"up"`     // by its checks, or by what is assumed before their first verdict
+	Weight        int            `json:"weight"`           // in the kernel; 0 when it is not there
+	Up            bool           `json:"up"`               // by its checks, or by what is assumed before their first verdict
+	Reason        string         `json:"reason,omitempty"` // why it has not its weight: checks failed, no verdict yet, below quorum
 	ActiveConns   int            `json:"active_connections"`
 	InactiveConns int            `json:"inactive_connections"`
 }
@@ -68,21 +84,22 @@ func (r *reconciler) serviceStatus(k Key) ServiceStatus {
 		Error:       r.firstFailure(k),
 		RealServers: make([]ServerStatus, 0, len(s.vs.Servers)),
 	}
-	entry, health := r.table[k], r.conditions(s)
-	serving := false
-	for _, server := range s.vs.Servers {
-		verdict := health[ServerID{k, server.Addr}]
+	entry, state := r.table[k], s.pool.State()
+	out.Quorum = QuorumStatus{Held: state.Held, Known: state.Known, Counts: s.vs.Quorum.Of.String(), Have: state.Have, Total: state.Total,
+		Lose: state.Lose, Gain: state.Gain, Since: state.Since}
+	for i, share := range s.pool.Shares() {
+		server := s.vs.Servers[i]
 		d, load, _ := entry.dest(server.Addr)
-		serving = serving || server.weight(verdict) > 0
 		out.RealServers = append(out.RealServers, ServerStatus{
 			Address:       server.Addr,
 			Weight:        d.Weight,
-			Up:            verdict.Condition != Down,
+			Up:            share.Reason == pool.Well || share.Reason == pool.BelowQuorum,
+			Reason:        share.Reason.String(),
 			ActiveConns:   load.Active,
 			InactiveConns: load.Inactive,
 		})
 	}
-	if s.vs.Sorry != nil && !serving {
+	if state.Sorry {
 		d, _, _ := entry.dest(s.vs.Sorry.Addr)
 		out.SorryActive = d.Weight > 0
 	}

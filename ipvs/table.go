@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/govrrpd/govrrpd/ipvs/pool"
 )
 
 // Proto is an IP protocol number that a service balances.
@@ -90,7 +92,11 @@ type VirtualServer struct {
 	Forward Forward       // what the service says for its servers; Status shows it, and each server has its own
 	Failed  FailureAction // what becomes of a server whose checks fail
 	Servers []RealServer
-	Sorry   *Dest // takes all connections while no server is up; nil for none
+	Sorry   *Dest // takes all new connections while the quorum is lost; nil for none
+
+	Quorum       pool.Quorum
+	Alpha        bool // a server without a verdict counts as Down
+	SorryInhibit bool // the sorry server is never removed: while it is not needed it has weight 0, and its connections may end
 }
 
 // A RealServer is one server of a VirtualServer.
@@ -104,12 +110,12 @@ type RealServer struct {
 }
 
 // FailureAction is what becomes of a server whose checks fail.
-type FailureAction uint8
+type FailureAction = pool.Action
 
-// Remove drops the server's connections; Quiesce gives it weight 0, so that what is established may end by itself.
+// The actions are those of the pool.
 const (
-	Remove FailureAction = iota
-	Quiesce
+	Remove  = pool.Remove
+	Quiesce = pool.Quiesce
 )
 
 // A ServerID names one real server of one service.
@@ -119,13 +125,13 @@ type ServerID struct {
 }
 
 // Condition is what is known of a server.
-type Condition uint8
+type Condition = pool.Condition
 
-// Unknown means that no check has come to a verdict yet.
+// The conditions are those of the pool.
 const (
-	Unknown Condition = iota
-	Up
-	Down
+	Unknown = pool.Unknown
+	Up      = pool.Up
+	Down    = pool.Down
 )
 
 // A Verdict is what the checks of one server add up to.

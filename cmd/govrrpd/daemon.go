@@ -245,9 +245,9 @@ func (d *daemon) build(config *conf.Config) error {
 	d.link = newRouterLink(runtimeFile(d.socket, "router.sock"), d.routerArgs, d.log)
 	d.engine = ipvs.NewEngine(d.table, d.log, ipvs.Options{
 		Refresh: config.Global.Refresh, Flush: config.Global.FlushOnStop, Owned: owned.Services, OnOwned: d.rememberOwned,
+		OnPool: trackServices(d.link.Track),
 	})
 	d.route = newVerdictRoute(d.engine.SetHealth, d.log)
-	d.route.trackServices(d.link.Track)
 	d.checks = checkers.NewSet(d.route.Report, d.log)
 	d.producers = newProducers(d.link.Track, d.log)
 	return nil

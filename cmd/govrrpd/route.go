@@ -7,7 +7,6 @@ import (
 	"github.com/govrrpd/govrrpd/checkers"
 	"github.com/govrrpd/govrrpd/conf"
 	"github.com/govrrpd/govrrpd/ipvs"
-	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // A verdictRoute carries what the checks find to the IPVS engine: a server is up while all of its checks are.
@@ -21,7 +20,6 @@ type verdictRoute struct {
 	byServer map[ipvs.ServerID][]string     // names of the checks of each server, in configured order
 	sent     map[ipvs.ServerID]ipvs.Verdict // what the engine was last told
 	services map[ipvs.Key]ipvs.VirtualServer
-	track    func(source string, v vrrp.Verdict) // nil: nobody asks
 }
 
 func newVerdictRoute(health func(ipvs.ServerID, ipvs.Verdict), log *slog.Logger) *verdictRoute {
@@ -55,7 +53,6 @@ func (r *verdictRoute) Configure(c *conf.Config) {
 			}
 			r.send(id, "the configuration changed")
 		}
-		r.tellService(service)
 	}
 }
 
@@ -73,7 +70,6 @@ func (r *verdictRoute) Report(name string, v checkers.Verdict) {
 		reason = name + ": passed"
 	}
 	r.send(id, reason)
-	r.tellService(r.services[id.Service])
 }
 
 // send tells the engine what the checks of a server add up to, if that changed, and logs one line.

@@ -181,24 +181,10 @@ func writeIPVS(w io.Writer, services []ipvs.ServiceStatus) {
 	for _, s := range services {
 		fmt.Fprintf(w, "%s\t%s %s\t%s\t%s\t\t\t\t%s\n", s.Name, s.Protocol, s.Address, s.Scheduler, s.Forward, serviceState(s))
 		for _, r := range s.RealServers {
-			state := "up"
-			if !r.Up {
-				state = "DOWN"
-			}
-			fmt.Fprintf(w, "\t  %s\t\t\t%d\t%d\t%d\t%s\n", r.Address, r.Weight, r.ActiveConns, r.InactiveConns, state)
+			fmt.Fprintf(w, "\t  %s\t\t\t%d\t%d\t%d\t%s\n", r.Address, r.Weight, r.ActiveConns, r.InactiveConns, serverState(r))
 		}
 	}
 	writeNone(w, len(services), "virtual_server")
-}
-
-func serviceState(s ipvs.ServiceStatus) string {
-	switch {
-	case s.Error != "":
-		return "ERROR: " + s.Error
-	case s.SorryActive:
-		return "SORRY SERVER"
-	}
-	return "ok"
 }
 
 func writeChecks(w io.Writer, checks []checkers.Status, now time.Time) {

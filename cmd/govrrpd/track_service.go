@@ -3,40 +3,20 @@ package main
 import (
 	"fmt"
 
-	"github.com/govrrpd/govrrpd/ipvs"
+	"github.com/govrrpd/govrrpd/ipvs/pool"
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
-// trackServices gives what the checks find about whole virtual servers to tell, for the instances that track them. It is called before
-// Configure.
-func (r *verdictRoute) trackServices(tell func(source string, v vrrp.Verdict)) { r.track = tell }
-
-// tellService tells whether a virtual server can serve, if that is known. The caller holds r.mu.
-func (r *verdictRoute) tellService(s ipvs.VirtualServer) {
-	if r.track == nil {
-		return
-	}
-	if v := r.serviceVerdict(s); v.State != vrrp.Unknown {
-		r.track("virtual_server/"+s.Name, v)
-	}
+// trackServices returns an ipvs.Options.OnPool that tells the instances that track a virtual server whether its quorum is held. The table
+// is made from the same state, so that they cannot disagree.
+func trackServices(tell func(source string, v vrrp.Verdict)) func(string, pool.State) {
+	return func(name string, s pool.State) { tell("virtual_server/"+name, serviceVerdict(name, s)) }
 }
 
-// serviceVerdict is up while a real server with some weight is. It is Unknown before enough was heard. The caller holds r.mu.
-func (r *verdictRoute) serviceVerdict(s ipvs.VirtualServer) vrrp.Verdict {
-	up, unknown := 0, 0
-	for _, server := range s.Servers {
-		switch v := r.sum(ipvs.ServerID{Service: s.Key, Addr: server.Addr}); {
-		case v.Condition == ipvs.Unknown:
-			unknown++
-		case v.Condition == ipvs.Up && (v.Weight == nil && server.Weight > 0 || v.Weight != nil && *v.Weight > 0):
-			up++
-		}
+// serviceVerdict is what a pool that is Known is for those that track it.
+func serviceVerdict(name string, s pool.State) vrrp.Verdict {
+	if s.Held {
+		return vrrp.Verdict{State: vrrp.Up, Reason: name + " has its quorum"}
 	}
-	switch {
-	case up > 0:
-		return vrrp.Verdict{State: vrrp.Up, Reason: s.Name + " has real servers that are up"}
-	case unknown > 0:
-		return vrrp.Verdict{}
-	}
-	return vrrp.Verdict{State: vrrp.Down, Reason: fmt.Sprintf("none of the %d real servers of %s is up", len(s.Servers), s.Name)}
+	return vrrp.Verdict{State: vrrp.Down, Reason: fmt.Sprintf("%s has lost its quorum: %d of %d are well, %d are needed", name, s.Have, s.Total, s.Gain)}
 }

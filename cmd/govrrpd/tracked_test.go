@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"log/slog"
-	"net/netip"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/govrrpd/govrrpd/checkers"
 	"github.com/govrrpd/govrrpd/checkers/track"
 	"github.com/govrrpd/govrrpd/conf"
-	"github.com/govrrpd/govrrpd/ipvs"
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
@@ -151,45 +149,5 @@ func TestFactsBecomeVerdicts(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, r.take()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestVirtualServerIsUpWithOneServerThatIs(t *testing.T) {
-	second := netip.MustParseAddrPort("10.0.0.12:8080")
-	config := func(weight int) *conf.Config {
-		c := oneServer("one")
-		c.Services[0].Servers = append(c.Services[0].Servers, ipvs.RealServer{Addr: second, Weight: weight})
-		c.Checks = append(c.Checks, conf.Check{Config: checkers.Config{Name: "two"}, Server: ipvs.ServerID{Service: shop, Addr: second}})
-		return c
-	}
-	route, _, _ := newRouteForTest(t)
-	told := &toldTracks{}
-	route.trackServices(told.track)
-	route.Configure(config(1))
-	state := func() vrrp.TrackState {
-		v := vrrp.Verdict{}
-		for _, f := range told.take() {
-			v = f["virtual_server/shop"]
-		}
-		return v.State
-	}
-	zero := 0
-	for i, s := range []struct {
-		do   func()
-		want vrrp.TrackState // Unknown: nothing is told
-	}{
-		{func() {}, vrrp.Unknown},
-		{func() { route.Report("one", down("refused")) }, vrrp.Unknown},
-		{func() { route.Report("two", up()) }, vrrp.Up},
-		{func() { route.Report("two", checkers.Verdict{Up: true, Weight: &zero}) }, vrrp.Down},
-		{func() { route.Report("one", up()) }, vrrp.Up},
-		{func() { route.Report("one", down("refused")) }, vrrp.Down},
-		{func() { route.Report("two", up()) }, vrrp.Up},
-		{func() { route.Configure(config(0)) }, vrrp.Down},
-		{func() { route.Configure(oneServer()) }, vrrp.Up},
-	} {
-		if s.do(); state() != s.want {
-			t.Errorf("step %d: not %s", i, s.want)
-		}
 	}
 }

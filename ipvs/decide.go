@@ -1,0 +1,52 @@
+package ipvs
+
+import (
+	"slices"
+	"time"
+)
+
+// decide lets the pools take in what is new to them, and tells and logs what they come to. It works without the kernel's table too: what
+// tracks a service is told of its servers, not of the kernel.
+func (r *reconciler) decide(now time.Time) {
+	for k := range r.undecided {
+		if s := r.services[k]; s != nil {
+			s.pool.Step(now, s.vs.members(r.health, s.inherited))
+			r.tell(s)
+		}
+	}
+	r.undecided = map[Key]struct{}{} // not cleared, as in repair
+}
+
+// tell says once what a pool has come to.
+func (r *reconciler) tell(s *service) {
+	is := s.pool.State()
+	if !is.Known || s.told.Known && s.told.Held == is.Held {
+		return
+	}
+	attrs := []any{"service", s.vs.Name, "counts", s.vs.Quorum.Of.String(), "have", is.Have, "lost_below", is.Lose, "back_at", is.Gain, "sorry_server", is.Sorry}
+	switch {
+	case !is.Held:
+		r.log.Warn("quorum lost", attrs...)
+	case s.told.Known:
+		r.log.Info("quorum is held again", attrs...)
+	}
+	s.told = is
+	if r.onPool != nil {
+		r.onPool(s.vs.Name, is)
+	}
+}
+
+// quorumIn returns what an earlier process had come to, by the table that it left: e has the sorry server at work, or a real one though
+// there is a sorry server. known is false when neither says so.
+func (v *VirtualServer) quorumIn(e Entry) (held, known bool) {
+	if v.Sorry == nil {
+		return false, false
+	}
+	if d, _, there := e.dest(v.Sorry.Addr); there && d.Weight > 0 {
+		return false, true
+	}
+	return true, slices.ContainsFunc(v.Servers, func(s RealServer) bool {
+		d, _, there := e.dest(s.Addr)
+		return there && d.Weight > 0
+	})
+}

@@ -1,0 +1,179 @@
+package pool
+
+import (
+	"slices"
+	"time"
+)
+
+// Condition is what is known of a server.
+type Condition uint8
+
+// Unknown means that no check has come to a verdict yet.
+const (
+	Unknown Condition = iota
+	Up
+	Down
+)
+
+// Action is what becomes of a server whose checks fail.
+type Action uint8
+
+// Remove drops the server's connections; Quiesce gives it weight 0, so that what is established may end by itself.
+const (
+	Remove Action = iota
+	Quiesce
+)
+
+// A Config is what the configuration says of a pool.
+type Config struct {
+	Quorum    Quorum
+	Alpha     bool   // a server of Unknown condition counts as Down, not as Up
+	OnFailure Action // of all servers
+	Sorry     bool   // there is a sorry server
+}
+
+// A Server is the state of one.
+type Server struct {
+	Condition  Condition
+	Heard      bool // Condition is the verdict of its checks, not what is assumed until there is one
+	Configured int  // its weight by the configuration, 0 or more
+	Weight     int  // its weight now, by the configuration or a check, if it is well
+}
+
+// Reason is why a server does not have the weight that it should have.
+type Reason uint8
+
+// The reasons: none, its checks failed, they have no verdict yet and alpha waits for one, or too few others are well.
+const (
+	Well Reason = iota
+	Failed
+	Untested
+	BelowQuorum
+)
+
+// String returns the reason in words, "" for Well.
+func (r Reason) String() string {
+	return [...]string{"", "checks failed", "no verdict yet", "below quorum"}[r]
+}
+
+// A Share is what one server gets.
+type Share struct {
+	Present bool // in the table
+	Weight  int  // 0 takes no new connections
+	Reason  Reason
+}
+
+// A State is what a pool has come to.
+type State struct {
+	Bounds
+	Held  bool // enough servers are well
+	Known bool // what is not heard yet cannot change Held
+	Sorry bool // the sorry server takes the new connections
+	Have  int  // of the quorum's measure
+	Total int  // the same, if all were well and had their configured weight
+	Since time.Time
+}
+
+// A Pool decides for the servers of one virtual server. The same steps always lead to the same state. It is not safe for use by several
+// goroutines at once.
+type Pool struct {
+	config  Config
+	settled bool // Held has a history that hysteresis counts from
+	stepped bool
+	state   State
+	shares  []Share
+}
+
+// New returns a Pool that has heard of no server.
+func New(c Config) *Pool { return &Pool{config: c} }
+
+// Configure replaces the configuration. The quorum stays held or lost, unless there is another quorum: that is judged anew, as at the
+// start, so that asking for less helps at once. The next Step counts.
+func (p *Pool) Configure(c Config) {
+	if c.Quorum != p.config.Quorum {
+		p.settled = false
+	}
+	p.config = c
+}
+
+// Restore says what an earlier process had come to, so that a new one goes on from there.
+func (p *Pool) Restore(held bool) {
+	p.settled, p.state.Held = true, held
+}
+
+// Step takes the servers as they are at now, all of them in their order, and decides.
+func (p *Pool) Step(now time.Time, servers []Server) State {
+	held := p.state.Held
+	low, high := p.count(servers)
+	b := p.config.Quorum.Bounds(p.state.Total)
+	p.state.Bounds, p.state.Held = b, p.next(b, p.state.Have)
+	p.state.Known = p.next(b, low) == p.state.Held && p.next(b, high) == p.state.Held
+	p.settled = p.settled || p.state.Known
+	p.state.Sorry = p.config.Sorry && !p.state.Held
+	if !p.stepped || held != p.state.Held {
+		p.state.Since = now
+	}
+	p.stepped = true
+	p.share(servers)
+	return p.state
+}
+
+// State returns what the last Step came to.
+func (p *Pool) State() State { return p.state }
+
+// Shares returns what the last Step gave to each server, in their order. The caller does not change it.
+func (p *Pool) Shares() []Share { return p.shares }
+
+// count adds up what is well, and returns that without and with all servers that were not heard.
+func (p *Pool) count(servers []Server) (low, high int) {
+	p.state.Have, p.state.Total = 0, 0
+	for _, s := range servers {
+		w := p.config.Quorum.of(s.Weight)
+		p.state.Total += p.config.Quorum.of(s.Configured)
+		if p.well(s) {
+			p.state.Have += w
+		}
+		if !s.Heard || s.Condition == Unknown {
+			high += w
+		} else if s.Condition == Up {
+			low, high = low+w, high+w
+		}
+	}
+	return low, high
+}
+
+func (p *Pool) well(s Server) bool {
+	return s.Condition == Up || s.Condition == Unknown && !p.config.Alpha
+}
+
+// next returns whether the quorum is held when as much as have is well.
+func (p *Pool) next(b Bounds, have int) bool {
+	switch {
+	case !p.settled:
+		return have >= b.Start
+	case p.state.Held:
+		return have >= b.Lose
+	}
+	return have >= b.Gain
+}
+
+func (p *Pool) share(servers []Server) {
+	p.shares = slices.Grow(p.shares[:0], len(servers))
+	for _, s := range servers {
+		p.shares = append(p.shares, p.shareOf(s))
+	}
+}
+
+// shareOf returns what s gets. A server that is well but has to leave the connections to the sorry server stays with weight 0 whatever
+// OnFailure says: it has done nothing for which the connections that it serves would have to break.
+func (p *Pool) shareOf(s Server) Share {
+	switch {
+	case !p.well(s) && s.Condition == Unknown:
+		return Share{Present: p.config.OnFailure == Quiesce, Reason: Untested}
+	case !p.well(s):
+		return Share{Present: p.config.OnFailure == Quiesce, Reason: Failed}
+	case p.state.Sorry:
+		return Share{Present: true, Reason: BelowQuorum}
+	}
+	return Share{Present: true, Weight: max(s.Weight, 0)}
+}
