@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 )
 
-// parseHost parses the address of a host: IPv4, and neither multicast, broadcast nor unspecified.
+// parseHost parses the address of a host of either family: neither multicast, broadcast nor unspecified.
 func (d *decoder) parseHost(what, text string, at hcl.Range, example string, into *netip.Addr) bool {
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
@@ -23,9 +23,9 @@ func (d *decoder) parseHost(what, text string, at hcl.Range, example string, int
 func (d *decoder) usable(what string, addr netip.Addr, at hcl.Range, into *netip.Addr) bool {
 	addr = addr.Unmap()
 	switch {
-	case !addr.Is4():
-		d.problem(at, fmt.Sprintf("%s %s is IPv6", what, addr), "this version balances over IPv4 only: write an IPv4 address")
-	case addr.IsUnspecified(), addr.IsMulticast(), addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}), addr.As4()[0] == 0:
+	case addr.Is6() && (addr.Zone() != "" || addr.IsLinkLocalUnicast()):
+		d.problem(at, fmt.Sprintf("%s %s is link-local, and IPVS has no interface to it", what, addr), "write a global address, or one of fd00::/8")
+	case addr.IsUnspecified(), addr.IsMulticast(), addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}), addr.Is4() && addr.As4()[0] == 0:
 		d.problem(at, fmt.Sprintf("%s %s is not the address of a host", what, addr), "write an address that one machine can have")
 	default:
 		*into = addr
@@ -42,13 +42,15 @@ func addressHint(text, example string) string {
 		return "leave out the / and what follows: only virtual addresses have a prefix length"
 	case strings.Count(text, ":") == 1 && port != "":
 		return "leave out the port"
+	case strings.Count(text, ":") > 1:
+		return `write an IPv6 address such as "2001:db8::11"`
 	case strings.ContainsFunc(text, unicode.IsLetter):
 		return fmt.Sprintf("names are not looked up, so that the configuration works while DNS is down: write an address such as %q", example)
 	}
 	return fmt.Sprintf("write four numbers from 0 to 255, such as %q", example)
 }
 
-// parseHostPort parses "10.0.0.11:8080".
+// parseHostPort parses "10.0.0.11:8080" and "[2001:db8::11]:8080".
 func (d *decoder) parseHostPort(what, text string, at hcl.Range, example string, into *netip.AddrPort) bool {
 	i := strings.LastIndexByte(text, ':')
 	if i < 0 {
@@ -59,12 +61,12 @@ func (d *decoder) parseHostPort(what, text string, at hcl.Range, example string,
 		return false
 	}
 	if _, err := netip.ParseAddr(text); err == nil {
-		d.problem(at, fmt.Sprintf("%s %s is IPv6, and has no port", what, quote(text)), fmt.Sprintf("write an IPv4 address and port, such as %q", example))
+		d.problem(at, fmt.Sprintf("%s %s is IPv6, and has no port", what, quote(text)),
+			fmt.Sprintf("put the address between brackets and the port behind it: %q", "["+text+"]"+example[strings.LastIndexByte(example, ':'):]))
 		return false
 	}
 	var addr netip.Addr
-	host := strings.TrimSuffix(strings.TrimPrefix(text[:i], "["), "]")
-	if !d.parseHost(what, host, at, example[:strings.LastIndexByte(example, ':')], &addr) {
+	if !d.parseHost(what, unbracket(text[:i]), at, example[:strings.LastIndexByte(example, ':')], &addr) {
 		return false
 	}
 	port, ok := d.parsePort(what, text, text[i+1:], at)

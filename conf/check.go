@@ -163,6 +163,9 @@ func (d *decoder) schedule(raw *rawCheck, c *checkers.Config) {
 func (d *decoder) target(raw *rawCheck, server netip.AddrPort) netip.AddrPort {
 	v, set, ok := d.scalar(raw.Address, cty.String, fmt.Sprintf("write address = %q", serverExample))
 	if !set || !ok {
+		if ok && server.IsValid() && server.Port() == 0 {
+			d.missing(raw.Place, fmt.Sprintf("check %q of a server without a port", raw.Kind), "address", `":80"`)
+		}
 		return server
 	}
 	text, at := v.AsString(), raw.Address.Expr.Range()

@@ -21,8 +21,10 @@ type Status struct {
 // A ServiceStatus is one configured service. Weights and connections are those of the last read.
 type ServiceStatus struct {
 	Name        string         `json:"name"`
-	Address     netip.AddrPort `json:"address"`
-	Protocol    string         `json:"protocol"`
+	Address     netip.AddrPort `json:"address,omitzero"`   // of one by address
+	Protocol    string         `json:"protocol,omitempty"` // of one by address
+	Mark        uint32         `json:"fwmark,omitempty"`   // of one by firewall mark
+	Family      string         `json:"family"`             // of its clients: ipv4 or ipv6
 	Scheduler   string         `json:"scheduler"`
 	Forward     string         `json:"forward"`
 	Error       string         `json:"error,omitempty"` // the first change that the kernel refuses
@@ -78,11 +80,15 @@ func (r *reconciler) serviceStatus(k Key) ServiceStatus {
 	out := ServiceStatus{
 		Name:        s.vs.Name,
 		Address:     k.Addr,
-		Protocol:    k.Proto.String(),
+		Mark:        k.Mark,
+		Family:      k.AF().String(),
 		Scheduler:   s.vs.Scheduler,
 		Forward:     s.vs.Forward.String(),
 		Error:       r.firstFailure(k),
 		RealServers: make([]ServerStatus, 0, len(s.vs.Servers)),
+	}
+	if k.Mark == 0 {
+		out.Protocol = k.Proto.String()
 	}
 	entry, state := r.table[k], s.pool.State()
 	out.Quorum = QuorumStatus{Held: state.Held, Known: state.Known, Counts: s.vs.Quorum.Of.String(), Have: state.Have, Total: state.Total,

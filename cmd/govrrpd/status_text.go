@@ -179,12 +179,20 @@ func headingOf(k vrrp.WarningKind) string {
 func writeIPVS(w io.Writer, services []ipvs.ServiceStatus) {
 	fmt.Fprintln(w, "IPVS\tADDRESS\tSCHEDULER\tFORWARD\tWEIGHT\tACTIVE\tINACTIVE\tSTATE")
 	for _, s := range services {
-		fmt.Fprintf(w, "%s\t%s %s\t%s\t%s\t\t\t\t%s\n", s.Name, s.Protocol, s.Address, s.Scheduler, s.Forward, serviceState(s))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\t\t\t%s\n", s.Name, serviceKey(s), s.Scheduler, s.Forward, serviceState(s))
 		for _, r := range s.RealServers {
 			fmt.Fprintf(w, "\t  %s\t\t\t%d\t%d\t%d\t%s\n", r.Address, r.Weight, r.ActiveConns, r.InactiveConns, serverState(r))
 		}
 	}
 	writeNone(w, len(services), "virtual_server")
+}
+
+// serviceKey is what tells a service from others: "tcp 192.0.2.10:80" or "fwmark 80 ipv6".
+func serviceKey(s ipvs.ServiceStatus) string {
+	if s.Mark != 0 {
+		return fmt.Sprintf("fwmark %d %s", s.Mark, s.Family)
+	}
+	return fmt.Sprintf("%s %s", s.Protocol, s.Address)
 }
 
 func writeChecks(w io.Writer, checks []checkers.Status, now time.Time) {

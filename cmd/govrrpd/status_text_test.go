@@ -53,6 +53,7 @@ func exampleStatus(now time.Time) Status {
 				}},
 			{Name: "dns", Address: netip.MustParseAddrPort("192.0.2.10:53"), Protocol: "udp", Scheduler: "foo", Forward: "dr",
 				Error: `scheduler "foo" is unknown to this kernel`},
+			{Name: "ftp", Mark: 80, Family: "ipv6", Scheduler: "mh", Forward: "dr"},
 			{Name: "mail", Address: netip.MustParseAddrPort("192.0.2.10:25"), Protocol: "tcp", Scheduler: "rr", Forward: "tun", SorryActive: true,
 				Quorum:      ipvs.QuorumStatus{Known: true, Counts: "servers", Have: 1, Total: 3, Lose: 1, Gain: 3},
 				RealServers: []ipvs.ServerStatus{{Address: netip.MustParseAddrPort("10.0.0.13:25"), Up: true, Reason: "below quorum"}}},

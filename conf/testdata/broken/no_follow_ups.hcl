@@ -36,7 +36,7 @@ vrrp_instance "ntp" {
 }
 virtual_server "a" {
   address  = "192.0.2.10:80"
-  protocol = "sctp"
+  protocol = "icmp"
 }
 virtual_server "b" {
   address = "192.0.2.10:80"

@@ -14,5 +14,5 @@ sync_daemon {
 }
 virtual_server "shop" {
   address = "192.0.2.10:80"
-  fwmark = 2
+  addresses = ["192.0.2.10:80"]
 }

@@ -1,6 +1,6 @@
 virtual_server "shop" {
   address = "192.0.2.10:80"
-  protocol   = "sctp"
+  protocol   = "icmp"
   scheduler  = "wrrr"
   forward    = "masq"
   on_failure = "keep"
