@@ -350,6 +350,7 @@ func TestEngineStatusHasTheNamesOfTheControlSocket(t *testing.T) {
   "name": "shop",
   "address": "192.0.2.10:80",
   "protocol": "tcp",
+  "family": "ipv4",
   "scheduler": "wlc",
   "forward": "nat",
   "sorry_active": true,
