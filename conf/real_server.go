@@ -52,9 +52,7 @@ func (d *decoder) servers(s *service) []Check {
 			d.problem(raw.AddressRange, fmt.Sprintf("real server %s is named twice in %s", dest.Addr, s.name), fmt.Sprintf("the first is at %s: remove one", place(first)))
 		}
 		places[dest.Addr] = raw.AddressRange
-		s.Servers = append(s.Servers, ipvs.RealServer{
-			Addr: dest.Addr, Forward: dest.Forward, Tunnel: dest.Tunnel, Weight: dest.Weight, Upper: dest.Upper, Lower: dest.Lower,
-		})
+		s.Servers = append(s.Servers, ipvs.RealServer(dest))
 		checks := raw.Checks
 		if len(checks) == 0 {
 			checks = s.raw.Checks
