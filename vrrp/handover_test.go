@@ -326,6 +326,7 @@ func TestReloadThatChangesThePriorityEndsStandingAside(t *testing.T) {
 func TestSyncGroupIsHandedOverAsAWhole(t *testing.T) {
 	c := machineConfig(nil)
 	offers, left := with(masterState(), offering), with(obeying(lower, time.Second, 100), aside)
+	successor := advert(lower, 100, time.Second)
 	for _, tt := range []struct {
 		name string
 		sts  []State // what happens, happens to the first
@@ -339,11 +340,13 @@ func TestSyncGroupIsHandedOverAsAWhole(t *testing.T) {
 			[]Event{Expired{}, Follow{Role: Backup, Aside: true, Cause: "web: failover, 10.0.0.9 took over (its priority 100)"}}},
 		{"the grace is over here, the other one still waits", []State{succeededBy(lower, time.Second, 100), offers}, Expired{}, []Event{Expired{}, nil}},
 		{"a stop concerns nobody else", []State{with(offers, quitting), left}, Expired{}, []Event{Expired{}, nil}},
+		{"who has left hears the successor, the other one still leaves", []State{left, succeededBy(lower, time.Second, 100)}, successor,
+			[]Event{successor, Follow{Role: Backup, Aside: true, Wait: pullWait([]*Config{c, c}, masterState().Source, 0), Cause: "web: 10.0.0.9 is master there, its priority 100, ours 200"}}},
 		{"a member that is ready does not lead while the others leave", []State{backupOf(lower, time.Second), offers}, Expired{}, []Event{HeldBack{}, nil}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := Together([]*Config{c, c}, tt.sts, 0, tt.ev, 0)
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, got, compareAddr); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})

@@ -64,7 +64,7 @@ func Together(cs []*Config, sts []State, i int, ev Event, pulls int) []Event {
 		return out
 	}
 	others(sts, i, Master, func(j int) {
-		out[j] = Follow{Role: Backup, Wait: pullWait(cs, sts[j].Source, pulls), Cause: fmt.Sprintf("%s: %s", cs[i].Name, whyObeyed(cs[i], sts[i], ev))}
+		out[j] = Follow{Role: Backup, Aside: sts[i].Aside, Wait: pullWait(cs, sts[j].Source, pulls), Cause: fmt.Sprintf("%s: %s", cs[i].Name, whyObeyed(cs[i], sts[i], ev))}
 	})
 	return out
 }

@@ -46,8 +46,7 @@ func TestKeepalivedWithAGlobalAddressFirst(parent *testing.T) {
 			}
 			d.WaitFor(startup, "govrrpd to take no notice", us.holds)
 			d.WaitFor(startup, "the drops in the status", func() bool {
-				out, err := us.gov.Command("status", "vrrp", "-o", "json")
-				return err == nil && strings.Contains(out, `"first_address"`) && !strings.Contains(out, `"first_address": 0`)
+				return us.gov.Router(netns.InstanceName).Dropped["first_address"] > 0
 			})
 		})
 	}
