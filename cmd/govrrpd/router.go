@@ -295,6 +295,7 @@ func (r *router) configure(wanted routerConfig) error {
 	for _, c := range wanted.Routers {
 		byName[c.Name] = c
 	}
+	r.host.Await(wanted.Routers)
 	r.retire(byName, wanted.Groups)
 	if err := r.host.SetStatic(wanted.Static); err != nil { // it is tried again, and who tracks it has a fault: no reason to refuse the rest
 		r.log.Error("static addresses, routes or rules are missing", "error", withRights(err, "CAP_NET_ADMIN"))

@@ -246,7 +246,7 @@ func (n *Node) RuleFrom(prefix string, table int) {
 
 // Has tells whether the node holds addr on any interface at this moment. Any goroutine may call it.
 func (n *Node) Has(addr netip.Addr) bool {
-	list, err := n.nl.AddrList(nil, familyOf(addr))
+	list, err := whole(func() ([]netlink.Addr, error) { return n.nl.AddrList(nil, familyOf(addr)) })
 	if err != nil {
 		return false
 	}
@@ -256,6 +256,15 @@ func (n *Node) Has(addr netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// whole asks the kernel for a list until nothing changes while it answers: what an interrupted list lacks may have been there all the time.
+func whole[T any](list func() ([]T, error)) ([]T, error) {
+	for {
+		if got, err := list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return got, err
+		}
+	}
 }
 
 // familyOf returns the family of addr as netlink numbers it.
@@ -268,7 +277,7 @@ func familyOf(addr netip.Addr) int {
 
 // Addresses returns how many IPv4 addresses the node has, that of its loopback aside.
 func (n *Node) Addresses() int {
-	list, err := n.nl.AddrList(nil, netlink.FAMILY_V4)
+	list, err := whole(func() ([]netlink.Addr, error) { return n.nl.AddrList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return 0
 	}
@@ -296,7 +305,7 @@ func (n *Node) attached(link string) *netlink.LinkAttrs {
 // Neighbor returns the hardware address that the node would send to for addr on link; nil when it would have to ask first.
 func (n *Node) Neighbor(link string, addr netip.Addr) net.HardwareAddr {
 	n.w.t.Helper()
-	list, err := n.nl.NeighList(n.attached(link).Index, familyOf(addr))
+	list, err := whole(func() ([]netlink.Neigh, error) { return n.nl.NeighList(n.attached(link).Index, familyOf(addr)) })
 	n.w.must(err, "%s: neighbours", n.Name)
 	const usable = netlink.NUD_REACHABLE | netlink.NUD_STALE | netlink.NUD_DELAY | netlink.NUD_PROBE | netlink.NUD_PERMANENT
 	for _, e := range list {

@@ -92,7 +92,7 @@ func (p *Port) Heal() {
 func (p *Port) Learned(mac net.HardwareAddr) bool {
 	w := p.segment.w
 	w.t.Helper()
-	list, err := w.fabric.nl.NeighList(p.far().Attrs().Index, unix.AF_BRIDGE)
+	list, err := whole(func() ([]netlink.Neigh, error) { return w.fabric.nl.NeighList(p.far().Attrs().Index, unix.AF_BRIDGE) })
 	w.must(err, "addresses behind %s", p.name)
 	return slices.ContainsFunc(list, func(n netlink.Neigh) bool {
 		return bytes.Equal(n.HardwareAddr, mac) && n.State&netlink.NUD_PERMANENT == 0

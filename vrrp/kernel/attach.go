@@ -56,6 +56,15 @@ func (h *Host) Configure(c *vrrp.Config) error {
 	if r == nil {
 		return fmt.Errorf("configure %s: no such virtual router is attached", c.Name)
 	}
+	err := h.reshape(r, c)
+	if err != nil {
+		err = errors.Join(err, h.ledger.forgo(c.Name))
+	}
+	return err
+}
+
+// reshape puts in r's place a router that is as c has it. The caller holds admin.
+func (h *Host) reshape(r *router, c *vrrp.Config) error {
 	g, err := r.nextGuise(c)
 	if err != nil {
 		return fmt.Errorf("configure %s: %w", c.Name, err)

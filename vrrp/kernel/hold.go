@@ -30,6 +30,7 @@ type ledger struct {
 	added map[addrKey]bool  // what we put there: on kernels before 5.18 the only proof
 	route *routeSocket      // opened when first needed
 
+	awaited  map[string]awaited         // by name of the router
 	objects  objectLedger               // routes and rules
 	policies map[string]vrrp.LossPolicy // of the routers that hold
 	refused  map[addrName]string        // why an address that is wanted could not be added
@@ -51,12 +52,11 @@ func (l *ledger) hold(c *vrrp.Config, on bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.publish()
-	old := l.held[c.Name]
 	if !on {
-		err := l.releaseObjects(c.Name, objectsOf(c))
-		delete(l.held, c.Name)
-		p := planHold(append(slices.Clone(old), wants(c)...), nil, l.others(c.Name))
-		return errors.Join(err, l.remove(p.remove))
+		return l.letGo(c.Name, wants(c), objectsOf(c))
+	}
+	if l.awaited[c.Name].config == c {
+		delete(l.awaited, c.Name)
 	}
 	l.policies[c.Name] = c.OnLoss
 	return l.holdAll(c.Name, wants(c), objectsOf(c))
@@ -76,10 +76,16 @@ func (l *ledger) release(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.publish()
-	err := l.releaseObjects(name, nil)
-	old := l.held[name]
+	return l.letGo(name, nil, nil)
+}
+
+// letGo makes absent what the router held, what was kept for it, and what an earlier process may have left of what it wants.
+func (l *ledger) letGo(name string, wanted []want, objects []object) error {
+	a, old := l.awaited[name], l.held[name]
+	delete(l.awaited, name)
 	delete(l.held, name)
-	return errors.Join(err, l.remove(planHold(old, nil, l.others(name)).remove))
+	err := l.releaseObjects(name, slices.Concat(a.objects, objects))
+	return errors.Join(err, l.remove(planHold(slices.Concat(old, a.wants, wanted), nil, l.others(name)).remove))
 }
 
 func (l *ledger) holds(name string) bool {
@@ -98,9 +104,17 @@ func (l *ledger) whileHeld(name string, f func()) {
 	}
 }
 
-// others returns what routers besides the named one hold.
+// others returns what routers besides the named one hold or are going to hold.
 func (l *ledger) others(name string) map[addrName]want {
 	out := map[addrName]want{}
+	for router, a := range l.awaited {
+		if router == name {
+			continue
+		}
+		for _, w := range a.wants {
+			out[w.name()] = w
+		}
+	}
 	for router, ws := range l.held {
 		if router == name {
 			continue

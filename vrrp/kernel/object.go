@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -230,14 +231,17 @@ func isGone(err error) bool {
 	return errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV)
 }
 
-// objectsOfOthers returns what routers besides the named one hold.
+// objectsOfOthers returns what routers besides the named one hold or are going to hold.
 func (l *ledger) objectsOfOthers(name string) map[objectID]bool {
 	out := map[objectID]bool{}
+	for router, a := range l.awaited {
+		if router != name {
+			maps.Copy(out, idsOf(a.objects))
+		}
+	}
 	for router, objects := range l.objects.held {
 		if router != name {
-			for _, o := range objects {
-				out[o.id()] = true
-			}
+			maps.Copy(out, idsOf(objects))
 		}
 	}
 	return out
