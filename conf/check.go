@@ -71,7 +71,7 @@ func (d *decoder) checksOf(s *service, raw []rawCheck, server netip.AddrPort) []
 		if n := kinds[raw[i].Kind]; n > 1 {
 			c.Name += " " + strconv.Itoa(n)
 		}
-		out = append(out, Check{Config: c, Server: ipvs.ServerID{Service: s.Key, Addr: server}})
+		out = append(out, Check{Config: c, Server: ipvs.ServerID{Service: s.Name, Addr: server}})
 	}
 	return out
 }

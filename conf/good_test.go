@@ -77,22 +77,23 @@ func TestContractExample(t *testing.T) {
 		}},
 		Services: []ipvs.VirtualServer{{
 			Name:    "shop",
-			Service: ipvs.Service{Key: shop, Scheduler: "wrr", Persistence: 5 * time.Minute, Netmask: 0xffffff00},
+			Keys:    []ipvs.Key{shop},
+			Service: ipvs.Service{Scheduler: "wrr", Persistence: 5 * time.Minute, Netmask: 0xffffff00},
 			Forward: ipvs.NAT, Failed: ipvs.Quiesce,
 			Servers: []ipvs.RealServer{{Addr: at("10.0.0.11:8080"), Weight: 10}, {Addr: at("10.0.0.12:8080"), Weight: 1}},
 			Sorry:   &ipvs.Dest{Addr: at("10.0.0.99:80"), Forward: ipvs.DR, Weight: 1},
 		}},
 		Checks: []Check{
 			{
-				Server: ipvs.ServerID{Service: shop, Addr: at("10.0.0.11:8080")},
+				Server: ipvs.ServerID{Service: "shop", Addr: at("10.0.0.11:8080")},
 				Config: checkers.Config{Name: "shop 10.0.0.11:8080 http", Checker: http, Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 4},
 			},
 			{
-				Server: ipvs.ServerID{Service: shop, Addr: at("10.0.0.12:8080")},
+				Server: ipvs.ServerID{Service: "shop", Addr: at("10.0.0.12:8080")},
 				Config: checkers.Config{Name: "shop 10.0.0.12:8080 tcp", Checker: checkers.TCP{Addr: at("10.0.0.12:8080")}, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 1, Fall: 3},
 			},
 			{
-				Server: ipvs.ServerID{Service: shop, Addr: at("10.0.0.12:8080")},
+				Server: ipvs.ServerID{Service: "shop", Addr: at("10.0.0.12:8080")},
 				Config: checkers.Config{Name: "shop 10.0.0.12:8080 tcp 2", Checker: checkers.TCP{Addr: at("10.0.0.12:9000")}, Interval: time.Second, Timeout: time.Second, Rise: 1, Fall: 3},
 			},
 		},
@@ -117,7 +118,8 @@ func TestDefaults(t *testing.T) {
 		}},
 		Services: []ipvs.VirtualServer{{
 			Name:    "shop",
-			Service: ipvs.Service{Key: ipvs.Key{Proto: ipvs.TCP, Addr: at("192.0.2.10:80")}, Scheduler: "wlc", Netmask: 0xffffffff},
+			Keys:    []ipvs.Key{{Proto: ipvs.TCP, Addr: at("192.0.2.10:80")}},
+			Service: ipvs.Service{Scheduler: "wlc", Netmask: 0xffffffff},
 			Servers: []ipvs.RealServer{{Addr: at("10.0.0.11:80"), Weight: 1}},
 		}},
 	}
@@ -153,7 +155,7 @@ func TestDynamicBlocks(t *testing.T) {
 	var got []string
 	for _, s := range c.Services {
 		for _, rs := range s.Servers {
-			got = append(got, fmt.Sprintf("%s %s %s %s %d", s.Name, s.Key, s.Forward, rs.Addr, rs.Weight))
+			got = append(got, fmt.Sprintf("%s %s %s %s %d", s.Name, s.Keys[0], s.Forward, rs.Addr, rs.Weight))
 		}
 	}
 	for _, check := range c.Checks {
@@ -263,7 +265,7 @@ func TestFolderIsReadInOrderOfNames(t *testing.T) {
 	if diff := cmp.Diff([]string{"testdata/good/folder/10-routers.hcl", "testdata/good/folder/20-services.hcl"}, c.Files); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	if len(c.Routers) != 1 || len(c.Services) != 1 || c.Services[0].Addr != at("192.0.2.10:80") {
+	if len(c.Routers) != 1 || len(c.Services) != 1 || c.Services[0].Keys[0].Addr != at("192.0.2.10:80") {
 		t.Errorf("%d routers, services %v, want one of each at the variable's address", len(c.Routers), c.Services)
 	}
 }

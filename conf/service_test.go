@@ -44,7 +44,9 @@ func TestServicesOfEveryKind(t *testing.T) {
 		"address = \"[2001:db8::10]:0\"\n  protocol = \"sctp\"\n  persistence {\n    timeout = \"60s\"\n\n  }": with(one(ipvs.Key{Proto: ipvs.SCTP, Addr: at("[2001:db8::10]:0")}), sticky(128)),
 	} {
 		c := mustLoad(t, nil, file(t, fmt.Sprintf("virtual_server \"a\" {\n  %s\n}\n", text)))
-		if d := cmp.Diff(want, c.Services[0].Service, domain); d != "" {
+		got := c.Services[0].Service
+		got.Key = c.Services[0].Keys[0]
+		if d := cmp.Diff(want, got, domain); d != "" {
 			t.Errorf("%s (-want +got):\n%s", text, d)
 		}
 	}

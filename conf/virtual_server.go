@@ -72,9 +72,16 @@ func (d *decoder) services(raw []rawService) ([]ipvs.VirtualServer, []Check) {
 		d.sorryServer(s)
 		d.quorumOptions(s)
 		d.attainable(s, theirs)
-		out = append(out, s.VirtualServer)
+		out = append(out, s.built())
 	}
 	return out, checks
+}
+
+// built returns the virtual server, which has its Key among its Keys.
+func (s *service) built() ipvs.VirtualServer {
+	v := s.VirtualServer
+	v.Keys, v.Key = []ipvs.Key{s.Key}, ipvs.Key{}
+	return v
 }
 
 func (d *decoder) serviceOptions(s *service) {

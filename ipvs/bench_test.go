@@ -38,7 +38,7 @@ func BenchmarkVerdict(b *testing.B) {
 	r := newReconciler(newMapKernel(), slog.New(slog.DiscardHandler), Options{Refresh: time.Hour})
 	now := time.Now()
 	r.step(now, inbox{configured: true, wanted: vs})
-	id := ServerID{vs[500].Key, vs[500].Servers[5].Addr}
+	id := ServerID{vs[500].Name, vs[500].Servers[5].Addr}
 	for i := 0; b.Loop(); i++ {
 		r.step(now, inbox{verdicts: Health{id: Verdict{Condition: Condition(1 + i%2)}}})
 	}

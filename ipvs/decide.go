@@ -1,6 +1,7 @@
 package ipvs
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -8,13 +9,13 @@ import (
 // decide lets the pools take in what is new to them, and tells and logs what they come to. It works without the kernel's table too: what
 // tracks a service is told of its servers, not of the kernel.
 func (r *reconciler) decide(now time.Time) {
-	for k := range r.undecided {
-		if s := r.services[k]; s != nil {
-			s.pool.Step(now, s.vs.members(r.health, s.inherited))
+	for name := range r.undecided {
+		if s := r.services[name]; s != nil {
+			s.pool.Step(now, s.vs.members(s.verdicts, s.inherited))
 			r.tell(s)
 		}
 	}
-	r.undecided = map[Key]struct{}{} // not cleared, as in repair
+	r.undecided = map[string]struct{}{} // not cleared, as in repair
 }
 
 // tell says once what a pool has come to.
@@ -32,21 +33,26 @@ func (r *reconciler) tell(s *service) {
 	}
 	s.told = is
 	if r.onPool != nil {
-		r.onPool(s.vs.Name, is)
+		r.outside(func() { r.onPool(s.vs.Name, is) })
 	}
 }
 
-// quorumIn returns what an earlier process had come to, by the table that it left: e has the sorry server at work, or a real one though
-// there is a sorry server. known is false when neither says so.
-func (v *VirtualServer) quorumIn(e Entry) (held, known bool) {
+// quorumIn returns what an earlier process had come to, by the services that it left: they have the sorry server at work, or a real one
+// though there is a sorry server. known is false when neither says so.
+func (v *VirtualServer) quorumIn(left []Entry) (held, known bool) {
 	if v.Sorry == nil {
 		return false, false
 	}
-	if d, _, there := e.dest(v.Sorry.Addr); there && d.Weight > 0 {
+	if lets(left, v.Sorry.Addr) {
 		return false, true
 	}
-	return true, slices.ContainsFunc(v.Servers, func(s RealServer) bool {
-		d, _, there := e.dest(s.Addr)
+	return true, slices.ContainsFunc(v.Servers, func(s RealServer) bool { return lets(left, s.Addr) })
+}
+
+// lets reports whether one of the services lets connections to the destination at a.
+func lets(services []Entry, a netip.AddrPort) bool {
+	return slices.ContainsFunc(services, func(e Entry) bool {
+		d, _, there := e.dest(a)
 		return there && d.Weight > 0
 	})
 }

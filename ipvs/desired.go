@@ -1,7 +1,6 @@
 package ipvs
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/govrrpd/govrrpd/ipvs/pool"
@@ -19,13 +18,24 @@ func Schedulers() []string {
 func Desired(vs []VirtualServer, h Health) Table {
 	t := make(Table, len(vs))
 	for i := range vs {
-		if _, twice := t[vs[i].Key]; !twice {
-			p := pool.New(vs[i].pool())
-			p.Step(time.Time{}, vs[i].members(h, nil))
-			t[vs[i].Key] = vs[i].entry(p)
+		p := pool.New(vs[i].pool())
+		p.Step(time.Time{}, vs[i].members(vs[i].verdicts(h), nil))
+		for _, k := range vs[i].Keys {
+			if _, twice := t[k]; !twice {
+				t[k] = vs[i].entry(k, p)
+			}
 		}
 	}
 	return t
+}
+
+// verdicts returns what h has of the servers of v, in their order.
+func (v *VirtualServer) verdicts(h Health) []Verdict {
+	out := make([]Verdict, len(v.Servers))
+	for i, s := range v.Servers {
+		out[i] = h[ServerID{v.Name, s.Addr}]
+	}
+	return out
 }
 
 // pool returns what v says of its pool.
@@ -33,22 +43,23 @@ func (v *VirtualServer) pool() pool.Config {
 	return pool.Config{Quorum: v.Quorum, Alpha: v.Alpha, OnFailure: v.Failed, Sorry: v.Sorry != nil}
 }
 
-// members returns the servers of v as its pool sees them: by the verdicts of h, and by what was inherited where there is none.
-func (v *VirtualServer) members(h Health, inherited map[netip.AddrPort]Condition) []pool.Server {
+// members returns the servers of v as its pool sees them: by the verdicts on them, and by what was inherited where there is none.
+// inherited is nil, or has one for each server, as verdicts does.
+func (v *VirtualServer) members(verdicts []Verdict, inherited []Condition) []pool.Server {
 	out := make([]pool.Server, len(v.Servers))
 	for i, s := range v.Servers {
-		verdict := h[ServerID{v.Key, s.Addr}]
+		verdict := verdicts[i]
 		out[i] = pool.Server{Condition: verdict.Condition, Heard: verdict.Condition != Unknown, Configured: s.Weight, Weight: s.weight(verdict)}
-		if verdict.Condition == Unknown {
-			out[i].Condition = inherited[s.Addr]
+		if verdict.Condition == Unknown && inherited != nil {
+			out[i].Condition = inherited[i]
 		}
 	}
 	return out
 }
 
-// entry returns the service as p has decided.
-func (v *VirtualServer) entry(p *pool.Pool) Entry {
-	e := Entry{Service: v.normal(), Dests: make([]Dest, 0, len(v.Servers)+1)}
+// entry returns the service at k as p has decided.
+func (v *VirtualServer) entry(k Key, p *pool.Pool) Entry {
+	e := Entry{Service: v.at(k), Dests: make([]Dest, 0, len(v.Servers)+1)}
 	for i, share := range p.Shares() {
 		if share.Present {
 			e.Dests = append(e.Dests, v.Servers[i].dest(share.Weight))
@@ -85,6 +96,13 @@ func (v *VirtualServer) sorry() Dest {
 	d := *v.Sorry
 	d.Weight = min(max(d.Weight, 1), MaxWeight)
 	return d
+}
+
+// at returns the service of v at k.
+func (v *VirtualServer) at(k Key) Service {
+	s := v.Service
+	s.Key = k
+	return s.normal()
 }
 
 // normal returns s as the kernel reads it back: whole seconds, and a mask that means something with persistence only.

@@ -12,7 +12,8 @@ import (
 func shop() VirtualServer {
 	return VirtualServer{
 		Name:    "shop",
-		Service: Service{Key: tcp("192.0.2.10:80"), Scheduler: "wlc"},
+		Keys:    []Key{tcp("192.0.2.10:80")},
+		Service: Service{Scheduler: "wlc"},
 		Servers: []RealServer{
 			{Addr: netip.MustParseAddrPort("10.0.0.1:80"), Weight: 10},
 			{Addr: netip.MustParseAddrPort("10.0.0.2:80"), Weight: 20},
@@ -34,7 +35,7 @@ func quiescing(v VirtualServer) VirtualServer {
 func health(verdicts ...Verdict) Health {
 	h := Health{}
 	for i, v := range verdicts {
-		h[ServerID{shop().Key, shop().Servers[i].Addr}] = v
+		h[ServerID{shop().Name, shop().Servers[i].Addr}] = v
 	}
 	return h
 }
@@ -72,7 +73,7 @@ func TestDesiredServers(t *testing.T) {
 			[]Dest{nat("10.0.0.1:80", 0), nat("10.0.0.2:80", 20)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			want := table(entry(svc(tt.vs.Key, "wlc"), tt.want...))
+			want := table(entry(svc(tt.vs.Keys[0], "wlc"), tt.want...))
 			if d := cmp.Diff(want, Desired([]VirtualServer{tt.vs}, tt.h), asAddress); d != "" {
 				t.Errorf("table (-want +got):\n%s", d)
 			}
@@ -83,7 +84,7 @@ func TestDesiredServers(t *testing.T) {
 func TestDesiredSorryServerThatIsAlsoAFailedServer(t *testing.T) {
 	v := quiescing(shop())
 	v.Sorry = &Dest{Addr: v.Servers[0].Addr, Weight: 4}
-	want := table(entry(svc(v.Key, "wlc"), nat("10.0.0.1:80", 4), nat("10.0.0.2:80", 0)))
+	want := table(entry(svc(v.Keys[0], "wlc"), nat("10.0.0.1:80", 4), nat("10.0.0.2:80", 0)))
 	got := Desired([]VirtualServer{v}, health(Verdict{Condition: Down}, Verdict{Condition: Down}))
 	if d := cmp.Diff(want, got, asAddress); d != "" {
 		t.Errorf("table (-want +got):\n%s", d)
@@ -109,7 +110,7 @@ func TestDesiredServiceIsAsTheKernelReadsItBack(t *testing.T) {
 			if tt.prefix > 0 {
 				v.Netmask = PrefixMask(V4, tt.prefix)
 			}
-			got := Desired([]VirtualServer{v}, nil)[v.Key].Service
+			got := Desired([]VirtualServer{v}, nil)[v.Keys[0]].Service
 			if got.Persistence != tt.want || got.Netmask != PrefixMask(V4, tt.wantPrefix) {
 				t.Errorf("%s/%d became %s%s, want %s/%d", tt.set, tt.prefix, got.Persistence, got.Netmask.Text(V4), tt.want, tt.wantPrefix)
 			}
@@ -120,7 +121,7 @@ func TestDesiredServiceIsAsTheKernelReadsItBack(t *testing.T) {
 func TestDesiredTakesTheFirstOfTwoWithOneKey(t *testing.T) {
 	first, second := shop(), shop()
 	second.Scheduler = "rr"
-	if got := Desired([]VirtualServer{first, second}, nil)[first.Key].Service.Scheduler; got != "wlc" {
+	if got := Desired([]VirtualServer{first, second}, nil)[first.Keys[0]].Service.Scheduler; got != "wlc" {
 		t.Errorf("scheduler %s, want that of the first, wlc", got)
 	}
 }

@@ -35,7 +35,7 @@ func everyKind() []VirtualServer {
 	}
 	var vs []VirtualServer
 	for _, s := range services {
-		vs = append(vs, VirtualServer{Name: s.String(), Service: s.Service, Servers: s.servers})
+		vs = append(vs, VirtualServer{Name: s.String(), Keys: []Key{s.Key}, Service: s.Service, Servers: s.servers})
 	}
 	return vs
 }

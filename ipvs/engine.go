@@ -57,15 +57,12 @@ type Options struct {
 type Engine struct {
 	kernel Kernel
 	log    *slog.Logger
-	r      *reconciler   // belongs to Run
+	r      *reconciler   // belongs to Run; Status reads it
 	poke   chan struct{} // there is something in the inbox
 
-	mu       sync.Mutex
-	inbox    inbox
-	flush    bool
-	services map[Key]ServiceStatus
-	order    []Key
-	status   Status // all but Services
+	mu    sync.Mutex
+	inbox inbox
+	flush bool
 }
 
 // An inbox holds what the callers said since the last step. Of each thing the newest counts.
@@ -80,13 +77,12 @@ type inbox struct {
 func NewEngine(k Kernel, log *slog.Logger, o Options) *Engine {
 	o.Refresh = cmp.Or(max(o.Refresh, 0), RefreshDefault)
 	return &Engine{
-		kernel:   k,
-		log:      log,
-		r:        newReconciler(k, log, o),
-		poke:     make(chan struct{}, 1),
-		inbox:    inbox{verdicts: Health{}},
-		flush:    o.Flush,
-		services: map[Key]ServiceStatus{},
+		kernel: k,
+		log:    log,
+		r:      newReconciler(k, log, o),
+		poke:   make(chan struct{}, 1),
+		inbox:  inbox{verdicts: Health{}},
+		flush:  o.Flush,
 	}
 }
 
@@ -99,7 +95,7 @@ func (e *Engine) Configure(vs []VirtualServer) {
 	e.wake()
 }
 
-// SetHealth gives the verdict on one server. It stays until the next one, or until a Configure without that server.
+// SetHealth gives the verdict on one server that was configured. It stays until the next one, or until a Configure without that server.
 //
 // A server without a verdict counts as up, except in a service that the kernel already has with servers when the Engine takes it
 // on: there it counts as what the kernel has it for, so that a new process takes the table over as it is. A server without checks
@@ -146,7 +142,6 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		next := e.r.step(time.Now(), e.takeInbox())
-		e.publish()
 		timer.Reset(time.Until(next))
 	}
 }
@@ -159,33 +154,11 @@ func (e *Engine) takeInbox() inbox {
 	return in
 }
 
-// publish brings the snapshot for Status up to date.
-func (e *Engine) publish() {
-	touched, all := e.r.takeTouched()
-	fresh := make(map[Key]ServiceStatus, len(touched))
-	for _, k := range touched {
-		fresh[k] = e.r.serviceStatus(k)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if all {
-		e.services, e.order = fresh, e.r.order
-	} else {
-		maps.Copy(e.services, fresh)
-	}
-	e.status = e.r.status()
-}
-
 // Status returns the newest snapshot. It does not wait for the kernel.
 func (e *Engine) Status() Status {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := e.status
-	s.Services = make([]ServiceStatus, 0, len(e.order))
-	for _, k := range e.order {
-		s.Services = append(s.Services, e.services[k])
-	}
-	return s
+	e.r.mu.Lock()
+	defer e.r.mu.Unlock()
+	return e.r.status()
 }
 
 // stop removes our services if it was told to.
@@ -201,6 +174,8 @@ func (e *Engine) stop() error {
 
 // flush removes the services that are ours and in the kernel.
 func (r *reconciler) flush() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	table, err := r.kernel.Table()
 	if err != nil {
 		return fmt.Errorf("remove our services: %w", err)
@@ -229,6 +204,6 @@ func (r *reconciler) tellOwned() {
 	if r.onOwned != nil {
 		keys := slices.AppendSeq([]Key{}, maps.Keys(r.owned))
 		slices.SortFunc(keys, compareKeys)
-		r.onOwned(keys)
+		r.outside(func() { r.onOwned(keys) })
 	}
 }

@@ -103,7 +103,7 @@ func TestEngineKeepsItsServicesInTheKernelAndLeavesOthersAlone(t *testing.T) {
 		t.Errorf("drift counted %d, want at least 6", got)
 	}
 
-	ids := []ServerID{{shop().Key, shop().Servers[0].Addr}, {shop().Key, shop().Servers[1].Addr}}
+	ids := []ServerID{{shop().Name, shop().Servers[0].Addr}, {shop().Name, shop().Servers[1].Addr}}
 	for _, id := range ids {
 		e.SetHealth(id, Verdict{Condition: Down})
 	}
@@ -122,12 +122,12 @@ func TestEngineReplacedByAnotherChangesNothing(t *testing.T) {
 	n := namespace(t)
 	e, log, stop := run(t, n, Options{}, shop())
 	eventually(t, "programmed", func() bool { return cmp.Equal(shopRules, saved(t)) }, log.String)
-	e.SetHealth(ServerID{shop().Key, shop().Servers[0].Addr}, Verdict{Condition: Down})
+	e.SetHealth(ServerID{shop().Name, shop().Servers[0].Addr}, Verdict{Condition: Down})
 	left := []string{shopRules[0], shopRules[2]}
 	eventually(t, "one server left", func() bool { return cmp.Equal(left, saved(t)) }, log.String)
 	stop()
 
-	next, log, _ := run(t, n, Options{Owned: []Key{shop().Key}}, shop())
+	next, log, _ := run(t, n, Options{Owned: []Key{shop().Keys[0]}}, shop())
 	eventually(t, "the next one has read the table", func() bool { return !next.Status().LastRead.IsZero() }, log.String)
 	if s := next.Status(); s.Applied != 0 || s.Services[0].RealServers[0].Up {
 		t.Errorf("status %+v, want no change and the first server still down", s)
@@ -140,7 +140,7 @@ func TestEngineReplacedByAnotherChangesNothing(t *testing.T) {
 func TestEngineServesTheRestWhenTheKernelLacksAScheduler(t *testing.T) {
 	n := namespace(t)
 	bad := shop()
-	bad.Name, bad.Key, bad.Scheduler = "bad", tcp("192.0.2.11:80"), "nonsense"
+	bad.Name, bad.Keys, bad.Scheduler = "bad", []Key{tcp("192.0.2.11:80")}, "nonsense"
 	e, log, _ := run(t, n, Options{}, bad, shop())
 	eventually(t, "the other service is there", func() bool { return cmp.Equal(shopRules, saved(t)) }, log.String)
 	const text = `scheduler "nonsense" is unknown to this kernel: is module ip_vs_nonsense there?`

@@ -55,7 +55,7 @@ func (b *bench) did(want ...string) {
 }
 
 func (b *bench) verdict(server int, c Condition) {
-	b.SetHealth(ServerID{shop().Key, shop().Servers[server].Addr}, Verdict{Condition: c})
+	b.SetHealth(ServerID{shop().Name, shop().Servers[server].Addr}, Verdict{Condition: c})
 }
 
 // sleep lets virtual time pass, and waits for what is due at its end.
@@ -104,8 +104,8 @@ const (
 func TestEngineDoesNothingBeforeItIsConfigured(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		ours := shop()
-		k := newMapKernel(entry(svc(ours.Key, "rr"), nat("10.9.9.9:80", 1)))
-		b := start(t, k, Options{Owned: []Key{ours.Key}})
+		k := newMapKernel(entry(svc(ours.Keys[0], "rr"), nat("10.9.9.9:80", 1)))
+		b := start(t, k, Options{Owned: []Key{ours.Keys[0]}})
 		b.sleep(time.Minute)
 		b.did()
 		b.Configure(nil)
@@ -175,7 +175,7 @@ func TestEngineTakesTheNewestVerdictOfManyAndSendsNothingForAFlap(t *testing.T) 
 		if after-before > 2 {
 			t.Errorf("2,000 verdicts sent %d changes, want at most one there and one back", after-before)
 		}
-		if got := len(b.kernel.table[shop().Key].Dests); got != 2 {
+		if got := len(b.kernel.table[shop().Keys[0]].Dests); got != 2 {
 			t.Errorf("%d servers at the end, want 2: the last verdict was up", got)
 		}
 	})
@@ -197,9 +197,9 @@ func TestEngineReload(t *testing.T) {
 		b.did("change service tcp 192.0.2.10:80 rr", "change server 10.0.0.2:80 nat weight 21 of tcp 192.0.2.10:80")
 
 		moved := heavier
-		moved.Key = tcp("192.0.2.11:80")
+		moved.Keys = []Key{tcp("192.0.2.11:80")}
 		b.Configure([]VirtualServer{moved})
-		b.did("add service tcp 192.0.2.11:80 rr", "add server 10.0.0.1:80 nat weight 10 to tcp 192.0.2.11:80",
+		b.did("add service tcp 192.0.2.11:80 rr", // without the server that failed
 			"add server 10.0.0.2:80 nat weight 21 to tcp 192.0.2.11:80", "remove service tcp 192.0.2.10:80")
 	})
 }
@@ -221,7 +221,7 @@ func TestEngineForgetsTheVerdictOnAServerThatLeft(t *testing.T) {
 
 func TestEngineTellsWhatItOwnsBeforeItMakesItAndAfterItIsGone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		old, web := tcp("192.0.2.9:80"), shop().Key
+		old, web := tcp("192.0.2.9:80"), shop().Keys[0]
 		k := newMapKernel(entry(svc(old, "rr")))
 		k.fail(nil, func(Op) error { return syscall.EPERM })
 		b := start(t, k, Options{Owned: []Key{old}}, shop())
@@ -272,7 +272,7 @@ func TestEngineLeavesOthersServicesAlone(t *testing.T) {
 
 func TestEngineLeavesAServiceAloneThatWasConfiguredOnlyWhileTheTableCouldNotBeRead(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		k := newMapKernel(entry(svc(shop().Key, "rr"), nat("10.9.9.9:80", 7)))
+		k := newMapKernel(entry(svc(shop().Keys[0], "rr"), nat("10.9.9.9:80", 7)))
 		k.fail(errors.New("no table"), nil)
 		b := start(t, k, Options{}, shop())
 		b.Configure([]VirtualServer{})
@@ -396,7 +396,8 @@ func many(n int) []VirtualServer {
 	for i := range vs {
 		vs[i] = VirtualServer{
 			Name:    fmt.Sprintf("vs%d", i),
-			Service: Service{Key: tcp(fmt.Sprintf("192.0.2.10:%d", 1000+i)), Scheduler: "rr"},
+			Keys:    []Key{tcp(fmt.Sprintf("192.0.2.10:%d", 1000+i))},
+			Service: Service{Scheduler: "rr"},
 			Servers: []RealServer{{Addr: netip.MustParseAddrPort("10.0.0.1:80"), Weight: 1}},
 		}
 	}

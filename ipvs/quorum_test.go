@@ -25,7 +25,7 @@ func farm() VirtualServer {
 // say gives the verdicts that three letters stand for: u up, d down.
 func (b *bench) say(verdicts string) {
 	for i, c := range verdicts {
-		b.SetHealth(ServerID{farm().Key, farm().Servers[i].Addr}, Verdict{Condition: map[rune]Condition{'u': Up, 'd': Down}[c]})
+		b.SetHealth(ServerID{farm().Name, farm().Servers[i].Addr}, Verdict{Condition: map[rune]Condition{'u': Up, 'd': Down}[c]})
 	}
 	synctest.Wait()
 }
@@ -33,7 +33,7 @@ func (b *bench) say(verdicts string) {
 // serving returns the servers of the farm that take new connections, by the last number of their address.
 func (b *bench) serving() []byte {
 	var out []byte
-	for _, d := range b.kernel.table[farm().Key].Dests {
+	for _, d := range b.kernel.table[farm().Keys[0]].Dests {
 		if d.Weight > 0 {
 			out = append(out, d.Addr.Addr().As4()[3])
 		}
@@ -71,7 +71,7 @@ func TestBelowQuorumTheWellKeepTheirConnections(t *testing.T) {
 		b.say("uud")
 		b.kernel.take()
 		b.say("udd")
-		want := entry(svc(v.Key, "wlc"), nat("10.0.0.1:80", 0), dest("10.0.0.99:80", DR, 1))
+		want := entry(svc(v.Keys[0], "wlc"), nat("10.0.0.1:80", 0), dest("10.0.0.99:80", DR, 1))
 		if d := cmp.Diff(table(want), b.kernel.table, asAddress); d != "" {
 			t.Errorf("table (-want +got):\n%s", d)
 		}
@@ -113,7 +113,7 @@ func TestInhibitedSorryServerStays(t *testing.T) {
 			t.Fatalf("%d serve, want the sorry server", got)
 		}
 		b.say("uuu")
-		if d, _, there := b.kernel.table[v.Key].dest(v.Sorry.Addr); !there || d.Weight != 0 || !slices.Equal(b.serving(), []byte{1, 2, 3}) {
+		if d, _, there := b.kernel.table[v.Keys[0]].dest(v.Sorry.Addr); !there || d.Weight != 0 || !slices.Equal(b.serving(), []byte{1, 2, 3}) {
 			t.Errorf("the sorry server is there: %t, with weight %d; %d serve", there, d.Weight, b.serving())
 		}
 	})
@@ -126,12 +126,12 @@ func TestLostQuorumOutlivesTheProcess(t *testing.T) {
 		left Entry
 		want []byte
 	}{
-		{"lost", entry(svc(farm().Key, "wlc"), nat("10.0.0.1:80", 0), dest("10.0.0.99:80", DR, 1)), []byte{99}},
-		{"held", entry(svc(farm().Key, "wlc"), nat("10.0.0.1:80", 1)), []byte{1}},
+		{"lost", entry(svc(farm().Keys[0], "wlc"), nat("10.0.0.1:80", 0), dest("10.0.0.99:80", DR, 1)), []byte{99}},
+		{"held", entry(svc(farm().Keys[0], "wlc"), nat("10.0.0.1:80", 1)), []byte{1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				b := start(t, newMapKernel(tt.left), Options{Owned: []Key{farm().Key}}, farm())
+				b := start(t, newMapKernel(tt.left), Options{Owned: []Key{farm().Keys[0]}}, farm())
 				if got := b.serving(); !slices.Equal(got, tt.want) {
 					t.Errorf("%d serve, want %d", got, tt.want)
 				}

@@ -2,10 +2,7 @@ package ipvs
 
 import (
 	"log/slog"
-	"maps"
-	"net/netip"
-	"reflect"
-	"slices"
+	"sync"
 	"time"
 
 	"github.com/govrrpd/govrrpd/ipvs/pool"
@@ -19,8 +16,11 @@ const (
 	driftWindow = time.Minute
 )
 
-// A reconciler is the state of an Engine's goroutine. Only step and flush talk to the kernel.
+// A reconciler is the state of an Engine's goroutine. Only step and flush change it and talk to the kernel. They hold mu, but for as long
+// as they are outside, so that status may read it meanwhile.
 type reconciler struct {
+	mu sync.Mutex
+
 	kernel  Kernel
 	log     *slog.Logger
 	refresh time.Duration
@@ -29,11 +29,11 @@ type reconciler struct {
 	onPool  func(string, pool.State)
 
 	configured bool
-	services   map[Key]*service
-	order      []Key // of services, as configured
-	pending    []Key // services that were not taken on yet
-	health     Health
-	undecided  map[Key]struct{} // services whose pools have something to take in
+	services   map[string]*service // by name
+	byKey      map[Key]*service
+	order      []*service          // as configured
+	pending    []*service          // those with keys that were not taken on yet
+	undecided  map[string]struct{} // services whose pools have something to take in
 
 	table    Table // ours and others': as last read, with what was applied since
 	lastRead time.Time
@@ -49,19 +49,6 @@ type reconciler struct {
 	driftRepaired int
 	driftQuota    quota
 	applied       int
-
-	touched    map[Key]struct{} // since the last takeTouched
-	touchedAll bool
-}
-
-// A service is a configured one. inherited is what the kernel had its servers for when the service was taken on; an entry goes
-// with the first verdict.
-type service struct {
-	vs        VirtualServer
-	taken     bool
-	inherited map[netip.AddrPort]Condition
-	pool      *pool.Pool
-	told      pool.State // what onPool was told; none is Known before that
 }
 
 func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
@@ -72,15 +59,14 @@ func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
 		onOwned:   o.OnOwned,
 		onOps:     o.OnOps,
 		onPool:    o.OnPool,
-		services:  map[Key]*service{},
-		health:    Health{},
-		undecided: map[Key]struct{}{},
+		services:  map[string]*service{},
+		byKey:     map[Key]*service{},
+		undecided: map[string]struct{}{},
 		owned:     map[Key]struct{}{},
 		dirty:     map[Key]struct{}{},
 		suspect:   map[Key]struct{}{},
 		drift:     map[Key]int{},
 		failures:  map[Key]map[Op]*failure{},
-		touched:   map[Key]struct{}{},
 	}
 	for _, k := range o.Owned {
 		r.owned[k] = struct{}{}
@@ -92,7 +78,8 @@ func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
 // step takes in what the callers said, reads the kernel's table when it is time to, changes what has to be changed, and returns
 // when it wants to be called again at the latest.
 func (r *reconciler) step(now time.Time, in inbox) time.Time {
-	r.observe(in.verdicts)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if in.refresh > 0 && in.refresh != r.refresh {
 		r.refresh = in.refresh
 		if next := now.Add(in.refresh); next.Before(r.nextRead) {
@@ -102,6 +89,7 @@ func (r *reconciler) step(now time.Time, in inbox) time.Time {
 	if in.configured {
 		r.configure(now, in.wanted)
 	}
+	r.observe(in.verdicts)
 	if !now.Before(r.nextRead) {
 		r.read(now)
 	}
@@ -116,132 +104,18 @@ func (r *reconciler) step(now time.Time, in inbox) time.Time {
 	return r.wakeAt()
 }
 
-// observe stores verdicts and marks the services that they may change.
-func (r *reconciler) observe(verdicts Health) {
-	for id, v := range verdicts {
-		r.health[id] = v
-		if s := r.services[id.Service]; s != nil {
-			r.mark(id.Service)
-			r.undecided[id.Service] = struct{}{}
-			if v.Condition != Unknown {
-				delete(s.inherited, id.Addr)
-			}
-		}
-	}
-}
-
-func (r *reconciler) mark(k Key) {
-	r.dirty[k] = struct{}{}
-	r.touched[k] = struct{}{}
-}
-
-// configure replaces what is configured, keeps what is known of servers that stay, and forgets the rest.
-func (r *reconciler) configure(now time.Time, vs []VirtualServer) {
-	old := r.services
-	r.configured, r.services, r.order, r.pending = true, make(map[Key]*service, len(vs)), nil, nil
-	known := Health{}
-	for _, v := range vs {
-		if _, twice := r.services[v.Key]; twice {
-			continue
-		}
-		r.order = append(r.order, v.Key)
-		r.services[v.Key] = r.reconfigured(now, old[v.Key], v)
-		if !r.services[v.Key].taken {
-			r.pending = append(r.pending, v.Key)
-		}
-		for _, s := range v.Servers {
-			id := ServerID{v.Key, s.Addr}
-			if verdict, ok := r.health[id]; ok {
-				known[id] = verdict
-			}
-		}
-	}
-	r.health = known
-	for k := range old {
-		if r.services[k] == nil {
-			r.dirty[k] = struct{}{}
-		}
-	}
-	r.touchedAll = true
-}
-
-func (r *reconciler) reconfigured(now time.Time, old *service, v VirtualServer) *service {
-	if old != nil && reflect.DeepEqual(old.vs, v) {
-		return old
-	}
-	r.dirty[v.Key], r.undecided[v.Key] = struct{}{}, struct{}{}
-	delete(r.failures, v.Key) // the new one may be right: try at once
-	if old == nil {
-		r.nextRead = now // whether somebody else has made it meanwhile decides what it inherits
-		return &service{vs: v, pool: pool.New(v.pool())}
-	}
-	inherited := maps.Clone(old.inherited)
-	maps.DeleteFunc(inherited, func(a netip.AddrPort, _ Condition) bool {
-		return !slices.ContainsFunc(v.Servers, func(s RealServer) bool { return s.Addr == a })
-	})
-	old.pool.Configure(v.pool())
-	fresh := &service{vs: v, taken: old.taken, inherited: inherited, pool: old.pool}
-	if v.Name == old.vs.Name {
-		fresh.told = old.told
-	}
-	return fresh
-}
-
-// takeOn makes the new services ours, before anything is done to them.
-func (r *reconciler) takeOn() {
-	changed := false
-	for _, k := range r.pending {
-		s := r.services[k]
-		entry, there := r.table[k]
-		_, ours := r.owned[k]
-		if there && !ours {
-			r.log.Info("adopting a service that somebody else made", "service", s.vs.Name, "key", k)
-		}
-		s.taken, s.inherited = true, r.inherit(&s.vs, entry)
-		if held, known := s.vs.quorumIn(entry); known {
-			s.pool.Restore(held)
-		}
-		r.undecided[k] = struct{}{}
-		r.owned[k] = struct{}{}
-		changed = changed || !ours
-	}
-	r.pending = nil
-	if changed {
-		r.tellOwned()
-	}
-}
-
-// inherit returns what the kernel has each server of v for that has no verdict. It returns nothing if the kernel has none of them,
-// nor the sorry server: then the service was made for others, and says nothing about these.
-func (r *reconciler) inherit(v *VirtualServer, e Entry) map[netip.AddrPort]Condition {
-	if !v.knows(e) {
-		return nil
-	}
-	inherited := map[netip.AddrPort]Condition{}
-	for _, s := range v.Servers {
-		if r.health[ServerID{v.Key, s.Addr}].Condition != Unknown {
-			continue
-		}
-		inherited[s.Addr] = Down
-		if d, _, there := e.dest(s.Addr); there && (d.Weight > 0 || s.Weight == 0) {
-			inherited[s.Addr] = Up
-		}
-	}
-	return inherited
-}
-
-// knows reports whether one of the destinations of e is configured.
-func (v *VirtualServer) knows(e Entry) bool {
-	if v.Sorry != nil && e.index(v.Sorry.Addr) >= 0 {
-		return true
-	}
-	return slices.ContainsFunc(v.Servers, func(s RealServer) bool { return e.index(s.Addr) >= 0 })
+// outside calls f, which may take its time, without mu. f does not change r.
+func (r *reconciler) outside(f func()) {
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	f()
 }
 
 // read takes the kernel's table as it is now. When it cannot be read, the last picture stays in use.
 func (r *reconciler) read(now time.Time) {
 	began := time.Now()
-	fresh, err := r.kernel.Table()
+	fresh, err := r.table, error(nil)
+	r.outside(func() { fresh, err = r.kernel.Table() })
 	r.nextRead = now.Add(max(r.refresh, readShare*time.Since(began)))
 	if err != nil {
 		if r.readErr == nil || r.readErr.Error() != err.Error() {
@@ -256,35 +130,42 @@ func (r *reconciler) read(now time.Time) {
 	r.compare(now, fresh)
 	r.table, r.lastRead, r.readErr = fresh, now, nil
 	clear(r.suspect)
-	r.touchedAll = true
 }
 
 // compare marks what is not as it was left, and logs what others did.
 func (r *reconciler) compare(now time.Time, fresh Table) {
 	hidden := 0
-	for _, k := range r.order {
-		is, there := fresh[k]
-		was, before := r.table[k]
-		if there == before && sameEntry(is, was) {
-			continue
-		}
-		r.mark(k)
-		if _, ours := r.suspect[k]; ours || r.table == nil || !r.services[k].taken {
-			continue
-		}
-		undo := Diff(one(k, is, there), one(k, was, before))
-		r.drift[k] = len(undo)
-		for _, op := range undo {
-			if !r.driftQuota.take(now) {
-				hidden++
-				continue
-			}
-			r.log.Warn("somebody changed our service", "service", r.services[k].vs.Name, "undo", op.String())
+	for _, s := range r.order {
+		for _, k := range s.keys {
+			hidden += r.compareOne(now, s, k, fresh)
 		}
 	}
 	if hidden > 0 && r.driftQuota.sum() {
 		r.log.Warn("somebody changed our services, more lines are left out", "left_out", hidden, "for", driftWindow)
 	}
+}
+
+// compareOne does it for one service and returns how many changes it did not log.
+func (r *reconciler) compareOne(now time.Time, s *service, k Key, fresh Table) (hidden int) {
+	is, there := fresh[k]
+	was, before := r.table[k]
+	if there == before && sameEntry(is, was) {
+		return 0
+	}
+	r.dirty[k] = struct{}{}
+	if _, ours := r.suspect[k]; ours || r.table == nil || !s.taken {
+		return 0
+	}
+	undo := Diff(one(k, is, there), one(k, was, before))
+	r.drift[k] = len(undo)
+	for _, op := range undo {
+		if !r.driftQuota.take(now) {
+			hidden++
+			continue
+		}
+		r.log.Warn("somebody changed our service", "service", s.vs.Name, "undo", op.String())
+	}
+	return hidden
 }
 
 // A quota lets through driftLines lines and one sum within driftWindow.

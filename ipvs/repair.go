@@ -42,8 +42,8 @@ func (r *reconciler) repair(now time.Time) {
 		if e, there := r.table[k]; there {
 			have[k] = e
 		}
-		if s := r.services[k]; s != nil {
-			want[k] = s.vs.entry(s.pool)
+		if s := r.byKey[k]; s != nil {
+			want[k] = s.vs.entry(k, s.pool)
 		}
 	}
 	grow, shrink := have.split(r.sendable(keys, Diff(have, want), now))
@@ -94,10 +94,13 @@ func (r *reconciler) send(ops []Op, now time.Time) {
 }
 
 func (r *reconciler) apply(ops []Op) []error {
-	errs := r.kernel.Apply(ops)
-	if r.onOps != nil {
-		r.onOps(ops, errs)
-	}
+	var errs []error
+	r.outside(func() {
+		errs = r.kernel.Apply(ops)
+		if r.onOps != nil {
+			r.onOps(ops, errs)
+		}
+	})
 	return errs
 }
 
@@ -157,7 +160,6 @@ func (r *reconciler) settle(ops []Op, errs []error, now time.Time) {
 	lines := failureLines
 	for i, op := range ops {
 		k, err := op.Service.Key, errs[i]
-		r.touched[k] = struct{}{}
 		if debug {
 			r.log.Debug("change of the kernel's table", "op", op.String(), "error", err)
 		}
@@ -232,7 +234,7 @@ func (f *failure) worthALine(op Op, err error) bool {
 }
 
 func (r *reconciler) name(k Key) string {
-	if s := r.services[k]; s != nil {
+	if s := r.byKey[k]; s != nil {
 		return s.vs.Name
 	}
 	return k.String()
@@ -245,7 +247,7 @@ func (r *reconciler) logOutcome(op Op) {
 	from := before.Weight
 	switch op.Verb {
 	case AddService:
-		r.log.Info("service added", "service", r.name(k), "as", op.Service.String(), "servers", len(r.services[k].vs.Servers))
+		r.log.Info("service added", "service", r.name(k), "as", op.Service.String(), "servers", len(r.byKey[k].vs.Servers))
 	case EditService:
 		r.log.Info("service changed", "service", r.name(k), "to", op.Service.String(), "from", r.table[k].Service.String())
 	case DeleteService:
@@ -265,7 +267,7 @@ func (r *reconciler) logOutcome(op Op) {
 }
 
 func (r *reconciler) what(op Op) string {
-	if s := r.services[op.Service.Key]; s != nil && s.vs.Sorry != nil && s.vs.Sorry.Addr == op.Dest.Addr {
+	if s := r.byKey[op.Service.Key]; s != nil && s.vs.Sorry != nil && s.vs.Sorry.Addr == op.Dest.Addr {
 		return "sorry server"
 	}
 	return "server"
@@ -287,7 +289,7 @@ func (r *reconciler) release(keys []Key) {
 	for _, k := range keys {
 		_, ours := r.owned[k]
 		_, there := r.table[k]
-		if ours && !there && r.services[k] == nil {
+		if ours && !there && r.byKey[k] == nil {
 			delete(r.owned, k)
 			delete(r.failures, k)
 			changed = true

@@ -13,7 +13,7 @@ import (
 )
 
 func TestEnginePutsBackWhatSomebodyChanges(t *testing.T) {
-	key := shop().Key
+	key := shop().Keys[0]
 	for _, tt := range []struct {
 		name   string
 		change func(Table)
@@ -53,10 +53,10 @@ func TestEngineDoesNotCountConnectionsAsDrift(t *testing.T) {
 		b := start(t, newMapKernel(), Options{}, shop())
 		b.did(shopAdded...)
 		b.kernel.change(func(t Table) {
-			e := t[shop().Key]
+			e := t[shop().Keys[0]]
 			e.Loads = make([]Load, len(e.Dests))
 			e.Loads[e.index(shop().Servers[0].Addr)] = Load{Active: 3, Inactive: 4}
-			t[shop().Key] = e
+			t[shop().Keys[0]] = e
 		})
 		b.sleep(time.Minute)
 		b.did()
@@ -87,7 +87,7 @@ func TestEngineLogsManyForeignChangesInShort(t *testing.T) {
 			t.Errorf("no summary in the log:\n%s", b.log)
 		}
 		b.sleep(driftWindow)
-		b.kernel.change(func(t Table) { delete(t, many(1)[0].Key) })
+		b.kernel.change(func(t Table) { delete(t, many(1)[0].Keys[0]) })
 		b.sleep(RefreshDefault)
 		if n := b.logged("somebody changed our service"); n != driftLines+3 {
 			t.Errorf("%d lines, want two more after %s", n, driftWindow)
@@ -116,7 +116,7 @@ func TestEngineAppliesAHealthChangeToItsServiceOnly(t *testing.T) {
 		vs := many(1000)
 		b := start(t, newMapKernel(), Options{Refresh: time.Hour}, vs...)
 		sent, reads := b.kernel.counts()
-		b.SetHealth(ServerID{vs[500].Key, vs[500].Servers[0].Addr}, Verdict{Condition: Down})
+		b.SetHealth(ServerID{vs[500].Name, vs[500].Servers[0].Addr}, Verdict{Condition: Down})
 		synctest.Wait()
 		sentAfter, readsAfter := b.kernel.counts()
 		if sentAfter-sent != 1 || readsAfter != reads {
@@ -241,7 +241,7 @@ func TestEngineDoesNotTakeItsOwnUnconfirmedChangeForDrift(t *testing.T) {
 		if s := b.Status(); s.DriftRepaired != 0 || s.Services[0].Error != "" || b.logged("somebody") > 0 {
 			t.Errorf("status %+v, want no drift and no error; log:\n%s", s, b.log)
 		}
-		if b.kernel.table[shop().Key].index(shop().Servers[0].Addr) >= 0 {
+		if b.kernel.table[shop().Keys[0]].index(shop().Servers[0].Addr) >= 0 {
 			t.Error("the server is still there")
 		}
 	})
@@ -259,7 +259,7 @@ func TestEngineFindsAServiceThatARaceHid(t *testing.T) {
 			return nil
 		})
 		b := start(t, k, Options{Refresh: time.Hour}, shop())
-		if d := cmp.Diff(table(entry(svc(shop().Key, "wlc"), nat("10.0.0.1:80", 10), nat("10.0.0.2:80", 20))), k.table, asAddress); d != "" {
+		if d := cmp.Diff(table(entry(svc(shop().Keys[0], "wlc"), nat("10.0.0.1:80", 10), nat("10.0.0.2:80", 20))), k.table, asAddress); d != "" {
 			t.Errorf("table (-want +got):\n%s", d)
 		}
 		if s := b.Status(); s.Services[0].Error != "" || b.logged("level=ERROR") > 0 {

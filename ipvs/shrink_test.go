@@ -42,7 +42,7 @@ func TestShrinkWaitsForGrowth(t *testing.T) {
 				})
 				b.Configure([]VirtualServer{tt.next})
 				b.did()
-				if e := b.kernel.table[shop().Key]; !e.serves(nil) || len(e.Dests) != 2 {
+				if e := b.kernel.table[shop().Keys[0]]; !e.serves(nil) || len(e.Dests) != 2 {
 					t.Errorf("the kernel has %v, want the two old servers", e.Dests)
 				}
 				b.kernel.fail(nil, nil)

@@ -11,14 +11,14 @@ import (
 
 // A Status is a snapshot of what an Engine keeps, with the names of the control socket's JSON.
 type Status struct {
-	Services      []ServiceStatus `json:"services"`        // as configured
+	Services      []ServiceStatus `json:"services"`        // as configured, one for each Key
 	Applied       int             `json:"changes_applied"` // to the kernel, since Run
 	DriftRepaired int             `json:"drift_repaired"`  // changes of others to our services that were put back, since Run
 	LastRead      time.Time       `json:"last_read"`       // of the kernel's table; zero before the first
 	Error         string          `json:"error,omitempty"` // why the table cannot be read now
 }
 
-// A ServiceStatus is one configured service. Weights and connections are those of the last read.
+// A ServiceStatus is one configured service, of those with one name the virtual server at one of its Keys. Weights and connections are those of the last read.
 type ServiceStatus struct {
 	Name        string         `json:"name"`
 	Address     netip.AddrPort `json:"address,omitzero"`   // of one by address
@@ -55,28 +55,21 @@ type ServerStatus struct {
 	InactiveConns int            `json:"inactive_connections"`
 }
 
-// status returns everything but the services.
+// status returns a snapshot. It is made when somebody asks, since with each change of a large table it would cost more than the change.
 func (r *reconciler) status() Status {
-	s := Status{Applied: r.applied, DriftRepaired: r.driftRepaired, LastRead: r.lastRead}
+	out := Status{Services: make([]ServiceStatus, 0, len(r.byKey)), Applied: r.applied, DriftRepaired: r.driftRepaired, LastRead: r.lastRead}
 	if r.readErr != nil {
-		s.Error = r.readErr.Error()
+		out.Error = r.readErr.Error()
 	}
-	return s
+	for _, s := range r.order {
+		for _, k := range s.keys {
+			out.Services = append(out.Services, r.serviceStatus(s, k))
+		}
+	}
+	return out
 }
 
-// takeTouched returns the configured services whose status may have changed since the last call, and whether these are all.
-func (r *reconciler) takeTouched() (keys []Key, all bool) {
-	touched := slices.Collect(maps.Keys(r.touched))
-	all = r.touchedAll
-	r.touched, r.touchedAll = map[Key]struct{}{}, false
-	if all {
-		return r.order, true
-	}
-	return slices.DeleteFunc(touched, func(k Key) bool { return r.services[k] == nil }), false
-}
-
-func (r *reconciler) serviceStatus(k Key) ServiceStatus {
-	s := r.services[k]
+func (r *reconciler) serviceStatus(s *service, k Key) ServiceStatus {
 	out := ServiceStatus{
 		Name:        s.vs.Name,
 		Address:     k.Addr,

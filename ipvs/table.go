@@ -85,10 +85,12 @@ type Entry struct {
 // A Table is what the kernel has, or should have.
 type Table map[Key]Entry
 
-// A VirtualServer is what the configuration says of one service.
+// A VirtualServer is what the configuration says of one service, or of several that share their servers, and the verdict on them.
 type VirtualServer struct {
 	Name string // unique; what logs and status call it
-	Service
+	Keys []Key  // one, or those of a group: each becomes a service of the kernel with the options of Service and these servers
+
+	Service               // options; its Key is unset
 	Forward Forward       // what the service says for its servers; Status shows it, and each server has its own
 	Failed  FailureAction // what becomes of a server whose checks fail
 	Servers []RealServer
@@ -118,9 +120,9 @@ const (
 	Quiesce = pool.Quiesce
 )
 
-// A ServerID names one real server of one service.
+// A ServerID names one real server of one VirtualServer.
 type ServerID struct {
-	Service Key
+	Service string // the name of the VirtualServer
 	Addr    netip.AddrPort
 }
 

@@ -7,9 +7,9 @@ import (
 )
 
 func TestEngineTakesOverTheTableAsItIs(t *testing.T) {
-	live := entry(svc(shop().Key, "wlc"), nat("10.0.0.2:80", 20))
-	quiesced := entry(svc(shop().Key, "wlc"), nat("10.0.0.1:80", 0), nat("10.0.0.2:80", 20))
-	sorry := entry(svc(shop().Key, "wlc"), dest("10.0.0.99:80", DR, 1))
+	live := entry(svc(shop().Keys[0], "wlc"), nat("10.0.0.2:80", 20))
+	quiesced := entry(svc(shop().Keys[0], "wlc"), nat("10.0.0.1:80", 0), nat("10.0.0.2:80", 20))
+	sorry := entry(svc(shop().Keys[0], "wlc"), dest("10.0.0.99:80", DR, 1))
 	drained := shop()
 	drained.Servers[0].Weight = 0
 	for _, tt := range []struct {
@@ -21,11 +21,11 @@ func TestEngineTakesOverTheTableAsItIs(t *testing.T) {
 		{"a server that was quiesced stays quiesced", quiesced, quiescing(shop())},
 		{"a server that was drained by configuration keeps its connections", quiesced, drained},
 		{"the sorry server stays in", sorry, withSorry(shop())},
-		{"what is configured anew is already there", entry(svc(shop().Key, "wlc"), nat("10.0.0.1:80", 10), nat("10.0.0.2:80", 20)), shop()},
+		{"what is configured anew is already there", entry(svc(shop().Keys[0], "wlc"), nat("10.0.0.1:80", 10), nat("10.0.0.2:80", 20)), shop()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				b := start(t, newMapKernel(tt.kernel), Options{Owned: []Key{shop().Key}}, tt.vs)
+				b := start(t, newMapKernel(tt.kernel), Options{Owned: []Key{shop().Keys[0]}}, tt.vs)
 				b.sleep(time.Minute)
 				b.did()
 				if b.logged("adopting") > 0 {
@@ -38,7 +38,7 @@ func TestEngineTakesOverTheTableAsItIs(t *testing.T) {
 
 func TestEngineBelievesTheFirstVerdictAfterATakeover(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		k := newMapKernel(entry(svc(shop().Key, "wlc"), nat("10.0.0.2:80", 20)))
+		k := newMapKernel(entry(svc(shop().Keys[0], "wlc"), nat("10.0.0.2:80", 20)))
 		b := start(t, k, Options{}, shop())
 		b.verdict(0, Up)
 		b.did(addFirst)
@@ -51,8 +51,8 @@ func TestEngineBelievesTheFirstVerdictAfterATakeover(t *testing.T) {
 
 func TestEngineTakesAServerThatAReloadAddsForUp(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		k := newMapKernel(entry(svc(shop().Key, "wlc"), nat("10.0.0.2:80", 20)))
-		b := start(t, k, Options{Owned: []Key{shop().Key}}, shop())
+		k := newMapKernel(entry(svc(shop().Keys[0], "wlc"), nat("10.0.0.2:80", 20)))
+		b := start(t, k, Options{Owned: []Key{shop().Keys[0]}}, shop())
 		more := shop()
 		more.Servers = append(more.Servers, RealServer{Addr: netip.MustParseAddrPort("10.0.0.3:80"), Weight: 30})
 		b.Configure([]VirtualServer{more})
@@ -62,21 +62,21 @@ func TestEngineTakesAServerThatAReloadAddsForUp(t *testing.T) {
 
 func TestEngineTakesAServiceWithoutServersForNew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		b := start(t, newMapKernel(entry(svc(shop().Key, "wlc"))), Options{}, shop())
+		b := start(t, newMapKernel(entry(svc(shop().Keys[0], "wlc"))), Options{}, shop())
 		b.did(shopAdded[1:]...)
 	})
 }
 
 func TestEngineTakesAServiceThatHasOthersServersOnlyForNew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		b := start(t, newMapKernel(entry(svc(shop().Key, "wlc"), nat("10.9.9.9:80", 1))), Options{}, withSorry(shop()))
+		b := start(t, newMapKernel(entry(svc(shop().Keys[0], "wlc"), nat("10.9.9.9:80", 1))), Options{}, withSorry(shop()))
 		b.did(addFirst, addSecond, "remove server 10.9.9.9:80 from tcp 192.0.2.10:80")
 	})
 }
 
 func TestEngineAdoptsAConfiguredServiceOfSomebodyElse(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		k := newMapKernel(entry(svc(shop().Key, "rr"), nat("10.0.0.1:80", 1), nat("10.9.9.9:80", 1)))
+		k := newMapKernel(entry(svc(shop().Keys[0], "rr"), nat("10.0.0.1:80", 1), nat("10.9.9.9:80", 1)))
 		b := start(t, k, Options{}, shop())
 		b.did("change service tcp 192.0.2.10:80 wlc", "change server 10.0.0.1:80 nat weight 10 of tcp 192.0.2.10:80",
 			"remove server 10.9.9.9:80 from tcp 192.0.2.10:80")

@@ -19,7 +19,6 @@ type verdictRoute struct {
 	verdicts map[string]checkers.Verdict    // the newest of each check that has one
 	byServer map[ipvs.ServerID][]string     // names of the checks of each server, in configured order
 	sent     map[ipvs.ServerID]ipvs.Verdict // what the engine was last told
-	services map[ipvs.Key]ipvs.VirtualServer
 }
 
 func newVerdictRoute(health func(ipvs.ServerID, ipvs.Verdict), log *slog.Logger) *verdictRoute {
@@ -32,7 +31,6 @@ func (r *verdictRoute) Configure(c *conf.Config) {
 	defer r.mu.Unlock()
 	r.checks = make(map[string]ipvs.ServerID, len(c.Checks))
 	r.byServer = make(map[ipvs.ServerID][]string)
-	r.services = make(map[ipvs.Key]ipvs.VirtualServer, len(c.Services))
 	for _, check := range c.Checks {
 		r.checks[check.Name] = check.Server
 		r.byServer[check.Server] = append(r.byServer[check.Server], check.Name)
@@ -45,9 +43,8 @@ func (r *verdictRoute) Configure(c *conf.Config) {
 	sent := r.sent
 	r.sent = make(map[ipvs.ServerID]ipvs.Verdict, len(sent))
 	for _, service := range c.Services {
-		r.services[service.Key] = service
 		for _, server := range service.Servers {
-			id := ipvs.ServerID{Service: service.Key, Addr: server.Addr}
+			id := ipvs.ServerID{Service: service.Name, Addr: server.Addr}
 			if v, ok := sent[id]; ok {
 				r.sent[id] = v
 			}
@@ -81,7 +78,7 @@ func (r *verdictRoute) send(id ipvs.ServerID, reason string) {
 	}
 	r.sent[id] = next
 	r.health(id, next)
-	attrs := []any{"service", r.services[id.Service].Name, "server", id.Addr, "reason", reason}
+	attrs := []any{"service", id.Service, "server", id.Addr, "reason", reason}
 	switch {
 	case last.Condition == next.Condition && next.Weight != nil:
 		r.log.Info("real server changed weight", append(attrs, "weight", *next.Weight)...)

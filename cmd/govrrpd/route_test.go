@@ -28,13 +28,13 @@ func (e *toldEngine) take() []ipvs.Verdict {
 
 var (
 	shop   = ipvs.Key{Proto: ipvs.TCP, Addr: netip.MustParseAddrPort("192.0.2.10:80")}
-	server = ipvs.ServerID{Service: shop, Addr: netip.MustParseAddrPort("10.0.0.11:8080")}
+	server = ipvs.ServerID{Service: "shop", Addr: netip.MustParseAddrPort("10.0.0.11:8080")}
 )
 
 // oneServer is a configuration with one server that has the named checks.
 func oneServer(checks ...string) *conf.Config {
 	c := &conf.Config{Services: []ipvs.VirtualServer{{
-		Name: "shop", Service: ipvs.Service{Key: shop}, Servers: []ipvs.RealServer{{Addr: server.Addr, Weight: 1}},
+		Name: "shop", Keys: []ipvs.Key{shop}, Servers: []ipvs.RealServer{{Addr: server.Addr, Weight: 1}},
 	}}}
 	for _, name := range checks {
 		c.Checks = append(c.Checks, conf.Check{Config: checkers.Config{Name: name}, Server: server})

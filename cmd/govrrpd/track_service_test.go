@@ -66,7 +66,7 @@ func twoServers(weight int, q pool.Quorum) *conf.Config {
 	c := oneServer("one")
 	c.Services[0].Servers = append(c.Services[0].Servers, ipvs.RealServer{Addr: second, Weight: weight})
 	c.Services[0].Quorum = q
-	c.Checks = append(c.Checks, conf.Check{Config: checkers.Config{Name: "two"}, Server: ipvs.ServerID{Service: shop, Addr: second}})
+	c.Checks = append(c.Checks, conf.Check{Config: checkers.Config{Name: "two"}, Server: ipvs.ServerID{Service: "shop", Addr: second}})
 	return c
 }
 
