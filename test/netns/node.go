@@ -241,6 +241,9 @@ func (n *Node) RuleFrom(prefix string, table int) {
 	n.w.must(err, "%s: rule from %s", n.Name, prefix)
 	rule := netlink.NewRule()
 	rule.Src, rule.Table, rule.Family = src, table, netlink.FAMILY_V4
+	if src.IP.To4() == nil {
+		rule.Family = netlink.FAMILY_V6
+	}
 	n.w.must(n.nl.RuleAdd(rule), "%s: rule from %s", n.Name, prefix)
 }
 

@@ -22,7 +22,7 @@ const guestTemp = "/run/tmp"
 var (
 	needModules = []string{"ip_vs"}
 	wantModules = []string{
-		"ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc", "veth", "bridge", "dummy", "macvlan", "ipip", "sch_netem",
+		"ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc", "veth", "bridge", "dummy", "macvlan", "ipip", "ip6_tunnel", "sch_netem",
 		"nf_tables", "nft_chain_nat", "nf_conntrack", "8021q",
 	}
 )
