@@ -48,6 +48,7 @@ type reconciler struct {
 
 	driftRepaired int
 	driftQuota    quota
+	drifts        drifts
 	applied       int
 }
 
@@ -158,12 +159,19 @@ func (r *reconciler) compareOne(now time.Time, s *service, k Key, fresh Table) (
 	}
 	undo := Diff(one(k, is, there), one(k, was, before))
 	r.drift[k] = len(undo)
-	for _, op := range undo {
-		if !r.driftQuota.take(now) {
+	for i, op := range undo {
+		line := r.driftQuota.take(now)
+		if !line {
 			hidden++
-			continue
 		}
-		r.log.Warn("somebody changed our service", "service", s.vs.Name, "undo", op.String())
+		if !line && len(undo)-i > driftKept {
+			continue // it would not be kept
+		}
+		d := Drift{Service: s.vs.Name, Server: op.Dest.Addr, Found: is.found(op), Undo: op.String(), Seen: now, key: k}
+		r.drifts.add(d)
+		if line {
+			r.log.Warn("somebody changed our service", "service", d.Service, "found", d.Found, "undo", d.Undo)
+		}
 	}
 	return hidden
 }

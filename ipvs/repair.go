@@ -49,7 +49,7 @@ func (r *reconciler) repair(now time.Time) {
 	grow, shrink := have.split(r.sendable(keys, Diff(have, want), now))
 	r.send(grow, now)
 	r.send(r.harmless(shrink, want), now)
-	r.count(keys)
+	r.count(keys, now)
 	r.release(keys)
 }
 
@@ -274,10 +274,11 @@ func (r *reconciler) what(op Op) string {
 }
 
 // count counts the drift of the services that are in order again.
-func (r *reconciler) count(keys []Key) {
+func (r *reconciler) count(keys []Key, now time.Time) {
 	for _, k := range keys {
-		if len(r.failures[k]) == 0 {
-			r.driftRepaired += r.drift[k]
+		if n := r.drift[k]; n > 0 && len(r.failures[k]) == 0 {
+			r.driftRepaired += n
+			r.drifts.repaired(k, now)
 			delete(r.drift, k)
 		}
 	}

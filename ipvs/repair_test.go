@@ -18,15 +18,17 @@ func TestEnginePutsBackWhatSomebodyChanges(t *testing.T) {
 		name   string
 		change func(Table)
 		undo   []string
+		found  string // the first of them
 	}{
-		{"everything removed", func(t Table) { clear(t) }, shopAdded},
-		{"a server removed", func(t Table) { t.apply(Op{DeleteDest, Service{Key: key}, Dest{Addr: shop().Servers[0].Addr}}) }, []string{addFirst}},
+		{"everything removed", func(t Table) { clear(t) }, shopAdded, "service removed"},
+		{"a server removed", func(t Table) { t.apply(Op{DeleteDest, Service{Key: key}, Dest{Addr: shop().Servers[0].Addr}}) }, []string{addFirst},
+			"server 10.0.0.1:80 removed"},
 		{"a weight changed", func(t Table) { t.apply(Op{EditDest, Service{Key: key}, nat("10.0.0.1:80", 11)}) },
-			[]string{"change server 10.0.0.1:80 nat weight 10 of tcp 192.0.2.10:80"}},
+			[]string{"change server 10.0.0.1:80 nat weight 10 of tcp 192.0.2.10:80"}, "server 10.0.0.1:80 nat weight 11"},
 		{"a server added", func(t Table) { t.apply(Op{AddDest, Service{Key: key}, nat("10.9.9.9:80", 1)}) },
-			[]string{"remove server 10.9.9.9:80 from tcp 192.0.2.10:80"}},
+			[]string{"remove server 10.9.9.9:80 from tcp 192.0.2.10:80"}, "server 10.9.9.9:80 nat weight 1 added"},
 		{"the scheduler changed", func(t Table) { t[key] = Entry{Service: svc(key, "rr"), Dests: t[key].Dests} },
-			[]string{"change service tcp 192.0.2.10:80 wlc"}},
+			[]string{"change service tcp 192.0.2.10:80 wlc"}, "service tcp 192.0.2.10:80 rr"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -37,6 +39,9 @@ func TestEnginePutsBackWhatSomebodyChanges(t *testing.T) {
 				b.did(tt.undo...)
 				if got := b.Status().DriftRepaired; got != len(tt.undo) {
 					t.Errorf("drift counted %d, want %d", got, len(tt.undo))
+				}
+				if d := b.Status().Drifts; len(d) != len(tt.undo) || d[0].Found != tt.found || d[0].Repaired.IsZero() || d[0].Service != "shop" {
+					t.Errorf("drifts %+v, want %d, the first %q and repaired", d, len(tt.undo), tt.found)
 				}
 				for _, line := range tt.undo {
 					if n := b.logged("somebody changed our service", "service=shop", line); n != 1 {
@@ -75,6 +80,9 @@ func TestEngineLogsManyForeignChangesInShort(t *testing.T) {
 		synctest.Wait()
 		if got := b.Status().DriftRepaired; got != 200 {
 			t.Errorf("drift counted %d, want 200", got)
+		}
+		if d := b.Status().Drifts; len(d) != driftKept || d[driftKept-1].Service != many(100)[99].Name {
+			t.Errorf("%d drifts are kept, want the last %d", len(d), driftKept)
 		}
 		for range 10 { // somebody who does not give up
 			b.kernel.change(func(t Table) { clear(t) })

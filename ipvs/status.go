@@ -14,6 +14,7 @@ type Status struct {
 	Services      []ServiceStatus `json:"services"`        // as configured, one for each Key
 	Applied       int             `json:"changes_applied"` // to the kernel, since Run
 	DriftRepaired int             `json:"drift_repaired"`  // changes of others to our services that were put back, since Run
+	Drifts        []Drift         `json:"drifts"`          // the last 100 of them and of those that are still there, the newest last
 	LastRead      time.Time       `json:"last_read"`       // of the kernel's table; zero before the first
 	Error         string          `json:"error,omitempty"` // why the table cannot be read now
 }
@@ -57,7 +58,7 @@ type ServerStatus struct {
 
 // status returns a snapshot. It is made when somebody asks, since with each change of a large table it would cost more than the change.
 func (r *reconciler) status() Status {
-	out := Status{Services: make([]ServiceStatus, 0, len(r.byKey)), Applied: r.applied, DriftRepaired: r.driftRepaired, LastRead: r.lastRead}
+	out := Status{Services: make([]ServiceStatus, 0, len(r.byKey)), Applied: r.applied, DriftRepaired: r.driftRepaired, Drifts: slices.Clone(r.drifts), LastRead: r.lastRead}
 	if r.readErr != nil {
 		out.Error = r.readErr.Error()
 	}

@@ -29,6 +29,7 @@ func writeStatusText(w io.Writer, s Status, part string, now time.Time) error {
 	}
 	if part == "" || part == "ipvs" {
 		writeIPVS(t, s.IPVS)
+		writeDrift(t, s.Engine, now)
 	}
 	if part == "" || part == "checks" {
 		writeChecks(t, s.Checks, now)

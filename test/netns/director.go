@@ -114,6 +114,14 @@ type Status struct {
 			Up      bool
 		} `json:"real_servers"`
 	}
+	Engine struct {
+		Applied       int `json:"changes_applied"`
+		DriftRepaired int `json:"drift_repaired"`
+		Drifts        []struct {
+			Service, Server, Found, Undo string
+			Seen, Repaired               time.Time
+		}
+	} `json:"ipvs_engine"`
 }
 
 // RouterStatus is what the director says of one virtual router.
