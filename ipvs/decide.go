@@ -24,7 +24,7 @@ func (r *reconciler) tell(s *service) {
 	if !is.Known || s.told.Known && s.told.Held == is.Held {
 		return
 	}
-	attrs := []any{"service", s.vs.Name, "counts", s.vs.Quorum.Of.String(), "have", is.Have, "lost_below", is.Lose, "back_at", is.Gain, "sorry_server", is.Sorry}
+	attrs := []any{"service", s.vs.Name, "counts", s.vs.Quorum.Of.String(), "have", is.Have, "need", is.Need, "back_at", is.Gain, "sorry_server", is.Sorry}
 	switch {
 	case !is.Held:
 		r.log.Warn("quorum lost", attrs...)

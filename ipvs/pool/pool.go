@@ -70,6 +70,7 @@ type State struct {
 	Known bool // what is not heard yet cannot change Held
 	Sorry bool // the sorry server takes the new connections
 	Have  int  // of the quorum's measure
+	Need  int  // Held is whether Have is as much: one of Bounds
 	Total int  // the same, if all were well and had their configured weight
 	Since time.Time
 }
@@ -106,8 +107,10 @@ func (p *Pool) Step(now time.Time, servers []Server) State {
 	held := p.state.Held
 	low, high := p.count(servers)
 	b := p.config.Quorum.Bounds(p.state.Total)
-	p.state.Bounds, p.state.Held = b, p.next(b, p.state.Have)
-	p.state.Known = p.next(b, low) == p.state.Held && p.next(b, high) == p.state.Held
+	need := p.need(b)
+	p.state.Bounds, p.state.Need, p.state.Held = b, need, p.state.Have >= need
+	later := p.need(b)
+	p.state.Known = (low >= later) == p.state.Held && (high >= later) == p.state.Held
 	p.settled = p.settled || p.state.Known
 	p.state.Sorry = p.config.Sorry && !p.state.Held
 	if !p.stepped || held != p.state.Held {
@@ -146,15 +149,15 @@ func (p *Pool) well(s Server) bool {
 	return s.Condition == Up || s.Condition == Unknown && !p.config.Alpha
 }
 
-// next returns whether the quorum is held when as much as have is well.
-func (p *Pool) next(b Bounds, have int) bool {
+// need returns how much has to be well now.
+func (p *Pool) need(b Bounds) int {
 	switch {
 	case !p.settled:
-		return have >= b.Start
+		return b.Start
 	case p.state.Held:
-		return have >= b.Lose
+		return b.Lose
 	}
-	return have >= b.Gain
+	return b.Gain
 }
 
 func (p *Pool) share(servers []Server) {
