@@ -337,34 +337,34 @@ func (d *decoder) secret(a *hcl.Attribute) (text string, set, ok bool) {
 
 // checkVRIDs reports virtual routers that would hear each other's adverts as their own.
 func (d *decoder) checkVRIDs(all []*router) {
-	type wire struct {
+	type spot struct {
 		device string
-		family vrrp.Family
 		vrid   uint8
-		group  netip.Addr
 	}
-	seen := map[wire][]*router{}
+	seen := map[spot][]*router{}
 	for _, r := range all {
 		if r.Interface == "" || r.VRID == 0 || (r.raw.Unicast != nil && !r.Unicast()) {
 			continue // what is wrong there is reported, and what follows from it is not
 		}
-		key := wire{r.Interface, r.Family(), r.VRID, r.Group}
-		for _, other := range seen[key] {
-			if apart(r.Config, other.Config) {
-				continue
+		reported := false
+		for _, device := range r.Interfaces() {
+			at := spot{device, r.VRID}
+			if !reported {
+				reported = d.checkVRID(r, device, seen[at])
 			}
-			d.problem(r.raw.VRID.Expr.Range(), fmt.Sprintf("virtual_router_id %d on %s is taken by %s at %s", r.VRID, r.Interface, other.name, place(other.raw.VRID.Expr.Range())),
-				"give this one another number, on all its routers; two of one number need unicast to different peers")
-			break
+			seen[at] = append(seen[at], r)
 		}
-		seen[key] = append(seen[key], r)
 	}
 }
 
-// apart reports whether two routers of one VRID have no peer in common.
-func apart(a, b *vrrp.Config) bool {
-	if !a.Unicast() || !b.Unicast() {
+// checkVRID reports that r has the VRID of one of others on a device, if it has.
+func (d *decoder) checkVRID(r *router, device string, others []*router) (reported bool) {
+	i := slices.IndexFunc(others, func(o *router) bool { return r.Clashes(o.Config) })
+	if i < 0 {
 		return false
 	}
-	return !slices.ContainsFunc(a.Peers, func(p netip.Addr) bool { return slices.Contains(b.Peers, p) })
+	other := others[i]
+	d.problem(r.raw.VRID.Expr.Range(), fmt.Sprintf("virtual_router_id %d on %s is taken by %s at %s", r.VRID, device, other.name, place(other.raw.VRID.Expr.Range())),
+		"give this one another number, on all its routers; two of one number need unicast to different peers")
+	return true
 }
