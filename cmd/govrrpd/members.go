@@ -152,6 +152,20 @@ func (r *router) complete(wanted []vrrp.SyncGroup) {
 // syncSource is the source of the fault that complete finds.
 const syncSource = "sync_group"
 
+// thoseThatGoOnFirst returns configs in the order in which they are applied: a new virtual router may need what another one gives up, as a peer
+// of its VRID.
+func (r *router) thoseThatGoOnFirst(configs []*vrrp.Config) []*vrrp.Config {
+	var out, fresh []*vrrp.Config
+	for _, c := range configs {
+		if r.members[c.Name] != nil {
+			out = append(out, c)
+		} else {
+			fresh = append(fresh, c)
+		}
+	}
+	return append(out, fresh...)
+}
+
 // apply makes a member of c, for regroup to start, or gives an existing one its new configuration.
 func (r *router) apply(c *vrrp.Config) error {
 	r.signed = r.signed || c.HMAC != nil

@@ -63,6 +63,22 @@ func TestAddressMovesBetweenInstancesWithoutAGap(t *testing.T) {
 	}
 }
 
+// Two routers of one VRID speak to different peers: the one that a reload makes, which may come first in the file, gets the peer that the
+// other one gives up.
+func TestNewInstanceTakesAPeerThatAnotherOneOfItsVRIDGivesUp(t *testing.T) {
+	to := func(peers string) string { return "= 51\n  unicast {\n    peers = [" + peers + "]\n  }" }
+	web := instance("web", 51, 100, vip)
+	l := newLone(t, replaced("= 51", to(`"192.0.2.2", "192.0.2.3"`))(web))
+	l.master("web")
+	after := replaced("= 51", to(`"192.0.2.3"`))(instance("mail", 51, 100, vipTwo)) + replaced("= 51", to(`"192.0.2.2"`))(web)
+	if out, err := l.d.Reload(after); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	l.WaitFor(settle, "both to be master", func() bool {
+		return l.d.Role("web") == "master" && l.d.Role("mail") == "master" && l.node.Has(vip) && l.node.Has(vipTwo)
+	})
+}
+
 // A new name is a new virtual router: it waits once for a master, no longer.
 func TestRenamedInstanceIsMasterAgainAfterOneElection(t *testing.T) {
 	l := newLone(t, instance("web", 51, 100, vip))

@@ -29,33 +29,24 @@ func (r *router) partWith(wanted map[string]*vrrp.Config, heirsToo bool) []*memb
 	return leaving
 }
 
-// contested reports whether a change of the VRID has to wait for another virtual router, or another one for it: where two change places,
-// both are made anew.
+// contested reports whether a change of the VRID or of the multicast group has to wait for another virtual router, or another one for it: where
+// two change places, both are made anew.
 func (r *router) contested(old, next *vrrp.Config, wanted map[string]*vrrp.Config) bool {
-	if old.VRID == next.VRID {
+	if old.VRID == next.VRID && old.MulticastGroup() == next.MulticastGroup() {
 		return false
 	}
 	for name, m := range r.members {
-		if name != next.Name && seatOf(m.config) == seatOf(next) {
+		if name != next.Name && m.config.Clashes(next) {
 			return true
 		}
 	}
 	for name, c := range wanted {
-		if name != old.Name && seatOf(c) == seatOf(old) {
+		if name != old.Name && c.Clashes(old) {
 			return true
 		}
 	}
 	return false
 }
-
-// A seat is what one virtual router only can have.
-type seat struct {
-	ifname string
-	vrid   uint8
-	family vrrp.Family
-}
-
-func seatOf(c *vrrp.Config) seat { return seat{c.Interface, c.VRID, c.Family()} }
 
 // A party is virtual routers that leave together.
 type party struct {

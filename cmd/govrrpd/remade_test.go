@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -55,6 +56,42 @@ func TestReloadPartsWithWhatCannotGoOn(t *testing.T) {
 			}
 			if len(r.members) != len(running)-len(got) {
 				t.Errorf("%d members stay", len(r.members))
+			}
+		})
+	}
+}
+
+// Who has another group or speaks to other peers does not hear what the VRID says to us, and stands in nobody's way.
+func TestReloadPartsWithNobodyForOneWhoHearsOthers(t *testing.T) {
+	peers := func(c *vrrp.Config, peer string) { c.Peers = []netip.Addr{netip.MustParseAddr(peer)} }
+	group := func(c *vrrp.Config, group string) { c.Peers, c.Group = nil, netip.MustParseAddr(group) }
+	for name, c := range map[string]struct {
+		edit      func(c *vrrp.Config, of string)
+		web, mail string // as they are
+		next      string // what web becomes
+		leave     []string
+	}{
+		"from beside another peer's": {peers, "10.0.0.2", "10.0.0.3", "10.0.0.2", nil},
+		"from beside another group":  {group, "224.0.0.1", "224.0.0.2", "224.0.0.1", nil},
+		"to the place of a peer's":   {peers, "10.0.0.2", "10.0.0.2", "10.0.0.2", []string{"web"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, after := seated(map[string]uint8{"web": 51, "mail": 51}), seated(map[string]uint8{"web": 61, "mail": 51})
+			c.edit(before["web"], c.web)
+			c.edit(after["web"], c.next)
+			for _, mail := range []*vrrp.Config{before["mail"], after["mail"]} {
+				c.edit(mail, c.mail)
+			}
+			r := &router{members: map[string]*member{}}
+			for name, c := range before {
+				r.members[name] = &member{Member: vrrp.NewMember(c, nil, slog.New(slog.DiscardHandler), nil), config: c}
+			}
+			var got []string
+			for _, m := range r.partWith(after, false) {
+				got = append(got, m.config.Name)
+			}
+			if diff := cmp.Diff(c.leave, got); diff != "" {
+				t.Errorf("leave (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -302,7 +302,7 @@ func (r *router) configure(wanted routerConfig) error {
 	}
 	r.forget(wanted.sources())
 	r.host.Watch(wanted.Surroundings)
-	for _, c := range wanted.Routers {
+	for _, c := range r.thoseThatGoOnFirst(wanted.Routers) {
 		if err := r.apply(c); err != nil {
 			errs = append(errs, fmt.Errorf("vrrp_instance %q: %w", c.Name, withRights(err, "CAP_NET_ADMIN and CAP_NET_RAW")))
 		}

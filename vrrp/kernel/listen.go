@@ -17,15 +17,10 @@ type hearer struct {
 
 // newHearer returns what l hears for the router of c.
 func newHearer(c *vrrp.Config, l Listener) hearer {
-	h := hearer{listener: l}
 	if !c.Unicast() {
-		return h
+		return hearer{listener: l}
 	}
-	h.peers = slices.Clone(c.Peers)
-	for _, path := range c.Paths {
-		h.peers = append(h.peers, path.Address)
-	}
-	return h
+	return hearer{l, c.Destinations()}
 }
 
 // apart reports whether no advert is for both.
