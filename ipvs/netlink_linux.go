@@ -41,6 +41,8 @@ type Netlink struct {
 	proc   *os.File // stays in the namespace in which it was opened
 	text   bytes.Buffer
 	memory memory
+
+	sysctls *os.File // the folder of the settings, of the same namespace
 }
 
 // Open returns the table of the network namespace that the calling thread is in, wherever it is used later. It loads the kernel
@@ -64,6 +66,9 @@ func (n *Netlink) Close() {
 	if n.proc != nil {
 		n.proc.Close()
 	}
+	if n.sysctls != nil {
+		n.sysctls.Close()
+	}
 }
 
 func (n *Netlink) setup() error {
@@ -83,7 +88,11 @@ func (n *Netlink) setup() error {
 	if err := n.resolve(); err != nil {
 		return err
 	}
-	return n.openProc()
+	if err := n.openProc(); err != nil {
+		return err
+	}
+	_ = n.openSysctls() // where /proc/sys is hidden, services can be balanced all the same; who asks for a setting is told
+	return nil
 }
 
 func (n *Netlink) openProc() error {
