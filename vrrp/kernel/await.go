@@ -3,7 +3,6 @@ package kernel
 import (
 	"errors"
 	"reflect"
-	"slices"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
@@ -16,29 +15,50 @@ type awaited struct {
 }
 
 // Await names what a reload is about to Configure. Routers act on their new Configs each in its own time: until the last one has, none lets
-// go of an address, route or rule that another one, which holds now, is going to take from it.
+// go of an address, route or rule that another one, which holds now, is going to take from it. What was kept for the reload before and is
+// wanted no more goes.
 func (h *Host) Await(configs []*vrrp.Config) {
-	var changed []*vrrp.Config
+	var changed, same []*vrrp.Config
 	for _, c := range configs {
-		if r := h.router(c.Name); r != nil && !reflect.DeepEqual(r.config, c) {
+		switch r := h.router(c.Name); {
+		case r == nil:
+		case reflect.DeepEqual(r.config, c):
+			same = append(same, r.config)
+		default:
 			changed = append(changed, c)
 		}
 	}
-	h.ledger.await(changed)
+	if err := h.ledger.await(changed, same); err != nil {
+		h.log.Error("what the reload before was to move is still there", "error", err)
+	}
 }
 
-func (l *ledger) await(configs []*vrrp.Config) {
+// await expects routers to act on changed, and on those of same that they have not acted on yet.
+func (l *ledger) await(changed, same []*vrrp.Config) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.awaited = make(map[string]awaited, len(configs))
-	for _, c := range configs {
+	before := l.awaited
+	l.awaited = make(map[string]awaited, len(changed))
+	for _, c := range changed {
 		if _, holds := l.held[c.Name]; holds {
 			l.awaited[c.Name] = awaited{c, wants(c), objectsOf(c)}
 		}
 	}
+	for _, c := range same {
+		if a := before[c.Name]; a.config == c {
+			l.awaited[c.Name] = a
+		}
+	}
+	var errs []error
+	for name, a := range before {
+		if l.awaited[name].config != a.config {
+			errs = append(errs, l.unkeep(a))
+		}
+	}
+	return errors.Join(errs...)
 }
 
-// forgo awaits no more what a router that could not be configured was to hold, and makes absent what was kept for it.
+// forgo awaits no more what a router that could not be configured was to hold.
 func (l *ledger) forgo(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,9 +66,12 @@ func (l *ledger) forgo(name string) error {
 	if !ok {
 		return nil
 	}
-	defer l.publish()
 	delete(l.awaited, name)
-	held := idsOf(l.objects.held[name])
-	kept := slices.DeleteFunc(a.objects, func(o object) bool { return held[o.id()] })
-	return errors.Join(l.removeObjects(name, kept), l.remove(planHold(a.wants, l.held[name], l.others(name)).remove))
+	return l.unkeep(a)
+}
+
+// unkeep makes absent what was kept for a, which is awaited no more, but for what somebody holds or is going to hold. The caller holds mu.
+func (l *ledger) unkeep(a awaited) error {
+	defer l.publish()
+	return errors.Join(l.removeObjects("", a.objects), l.remove(planHold(a.wants, nil, l.others("")).remove))
 }

@@ -93,6 +93,31 @@ func TestWhatIsAwaitedGoesWhenItsRouterCannotBeConfigured(t *testing.T) {
 	m.expect(t, false)
 }
 
+func TestWhatTheNextReloadAwaitsNoMoreGoes(t *testing.T) {
+	m := newMoving(t)
+	m.h.Await([]*vrrp.Config{m.fromWithout, m.toWithNew})
+	must(t, m.h.Configure(m.fromWithout))
+	must(t, m.h.Configure(m.toWithNew))
+	must(t, m.h.Hold(m.fromWithout, true))
+	m.expect(t, true)
+	again := *m.fromWithout
+	m.h.Await([]*vrrp.Config{&again, m.to}) // before the other one has acted on the reload before
+	m.expect(t, false)
+}
+
+func TestWhatIsAwaitedStaysOverAReloadThatChangesNothing(t *testing.T) {
+	m := newMoving(t)
+	m.h.Await([]*vrrp.Config{m.fromWithout, m.toWithNew})
+	must(t, m.h.Configure(m.fromWithout))
+	must(t, m.h.Configure(m.toWithNew))
+	from, to := *m.fromWithout, *m.toWithNew
+	m.h.Await([]*vrrp.Config{&from, &to})
+	must(t, m.h.Hold(m.fromWithout, true))
+	m.expect(t, true)
+	must(t, m.h.Hold(m.toWithNew, true))
+	m.expect(t, true)
+}
+
 // Who does not hold is awaited by nobody.
 func TestABackupIsNotAwaited(t *testing.T) {
 	m := newMoving(t)
