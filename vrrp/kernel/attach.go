@@ -18,32 +18,41 @@ import (
 func (h *Host) Attach(c *vrrp.Config, l Listener) error {
 	h.admin.Lock()
 	defer h.admin.Unlock()
+	if err := h.attach(c, l); err != nil {
+		h.dropUnusedPorts()
+		return fmt.Errorf("attach %s: %w", c.Name, err)
+	}
+	h.changed()
+	h.forgetStatic(c.Name)
+	return nil
+}
+
+// attach is Attach without what follows. The caller holds admin. A failure may leave ports that nobody uses.
+func (h *Host) attach(c *vrrp.Config, l Listener) error {
 	if h.router(c.Name) != nil {
-		return fmt.Errorf("attach %s: a virtual router of that name is attached", c.Name)
+		return errors.New("a virtual router of that name is attached")
 	}
 	if err := h.load(); err != nil {
-		return fmt.Errorf("attach %s: %w", c.Name, err)
+		return err
 	}
 	g, err := newGuise(c)
 	if err != nil {
-		return fmt.Errorf("attach %s: %w", c.Name, err)
+		return err
 	}
 	r := &router{config: c, listener: l, guise: g}
 	if err := h.place(r); err != nil {
 		g.close()
-		return fmt.Errorf("attach %s: %w", c.Name, err)
+		return err
 	}
 	if r.legs, err = h.legs(r); err != nil {
 		h.displace(r)
 		g.close()
-		return fmt.Errorf("attach %s: %w", c.Name, err)
+		return err
 	}
 	r.listenLegs()
 	h.mu.Lock()
 	h.routers[c.Name] = r
 	h.mu.Unlock()
-	h.changed()
-	h.forgetStatic(c.Name)
 	return nil
 }
 
@@ -56,31 +65,31 @@ func (h *Host) Configure(c *vrrp.Config) error {
 	if r == nil {
 		return fmt.Errorf("configure %s: no such virtual router is attached", c.Name)
 	}
-	err := h.reshape(r, c)
-	if err != nil {
-		err = errors.Join(err, h.ledger.forgo(c.Name))
+	if err := h.reshape(r, c); err != nil {
+		h.dropUnusedPorts()
+		return fmt.Errorf("configure %s: %w", c.Name, errors.Join(err, h.ledger.forgo(c.Name)))
 	}
-	return err
+	return nil
 }
 
-// reshape puts in r's place a router that is as c has it. The caller holds admin.
+// reshape puts in r's place a router that is as c has it. The caller holds admin. A failure may leave ports that nobody uses.
 func (h *Host) reshape(r *router, c *vrrp.Config) error {
 	g, err := r.nextGuise(c)
 	if err != nil {
-		return fmt.Errorf("configure %s: %w", c.Name, err)
+		return err
 	}
 	next := &router{config: c, listener: r.listener, source: r.source, told: r.told, toldTracked: r.toldTracked, guise: g}
 	if next.legs, err = h.legs(next); err != nil {
 		if g != r.guise {
 			g.close()
 		}
-		return fmt.Errorf("configure %s: %w", c.Name, err)
+		return err
 	}
 	if err := h.move(r, next); err != nil {
 		if g != r.guise {
 			g.close()
 		}
-		return fmt.Errorf("configure %s: %w", c.Name, err)
+		return err
 	}
 	r.unlistenLegs()
 	next.listenLegs()

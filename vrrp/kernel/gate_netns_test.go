@@ -5,6 +5,7 @@ package kernel
 import (
 	"bufio"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,4 +137,32 @@ func TestSocketsThatAreOpenedAndClosedLeaveNoFile(t *testing.T) {
 	if after := openFiles(t); after > before {
 		t.Errorf("%d files are open, %d were before", after, before)
 	}
+}
+
+// A router that cannot have all its sockets keeps none.
+func TestRouterThatIsRefusedLeavesNoSocket(t *testing.T) {
+	l := newLAN(t)
+	l.address("192.0.2.1/24")
+	h := newHost(t)
+	inTheWay := l.config("other", 51, "198.51.100.10/24")
+	inTheWay.Interface = "gone0"
+	must(t, h.Attach(inTheWay, newRecorder()))
+	c := l.config("web", 51, "192.0.2.10/24")
+	c.Peers = []netip.Addr{netip.MustParseAddr("192.0.2.2")}
+	c.Paths = []vrrp.Path{
+		{Peer: c.Peers[0], Address: netip.MustParseAddr("203.0.113.2"), Interface: "lo"},
+		{Peer: c.Peers[0], Address: netip.MustParseAddr("198.51.100.2"), Interface: inTheWay.Interface},
+	}
+	refused := func(what string, ask func() error) {
+		before := openFiles(t)
+		if ask() == nil {
+			t.Fatalf("%s: a path over the interface of another router with the VRID was accepted", what)
+		}
+		if after := openFiles(t); after != before {
+			t.Errorf("%d files are open after a refused %s, %d were before", after, what, before)
+		}
+	}
+	refused("Attach", func() error { return h.Attach(c, newRecorder()) })
+	must(t, h.Attach(l.config("web", 52, "192.0.2.10/24"), newRecorder()))
+	refused("Configure", func() error { return h.Configure(c) })
 }
