@@ -1,6 +1,7 @@
 package ipvs
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -72,8 +73,10 @@ func (r *reconciler) configure(now time.Time, vs []VirtualServer) {
 	for k, s := range oldKeys {
 		if r.byKey[k] != s {
 			r.dirty[k] = struct{}{}
+			r.leaving[k] = s.vs.Name
 		}
 	}
+	maps.DeleteFunc(r.leaving, func(k Key, _ string) bool { return r.byKey[k] != nil })
 }
 
 // unchanged reports whether vs are the same virtual servers with the same keys in the same order, so that the maps need not be made

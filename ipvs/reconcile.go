@@ -42,6 +42,7 @@ type reconciler struct {
 
 	owned    map[Key]struct{}
 	dirty    map[Key]struct{} // may differ from what is wanted
+	leaving  map[Key]string   // of the virtual servers with these names until a reload, and still in the kernel
 	suspect  map[Key]struct{} // what table says of it may be wrong through our own doing
 	drift    map[Key]int      // changes behind our back that were not put back yet
 	failures map[Key]map[Op]*failure
@@ -65,6 +66,7 @@ func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
 		undecided: map[string]struct{}{},
 		owned:     map[Key]struct{}{},
 		dirty:     map[Key]struct{}{},
+		leaving:   map[Key]string{},
 		suspect:   map[Key]struct{}{},
 		drift:     map[Key]int{},
 		failures:  map[Key]map[Op]*failure{},

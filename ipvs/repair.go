@@ -65,27 +65,6 @@ func (t Table) split(ops []Op) (grow, shrink []Op) {
 	return grow, shrink
 }
 
-// harmless leaves out the changes of services that should serve but in which none of the wanted servers takes connections yet, since
-// the kernel refused what was to let them in: what serves there now goes on until that succeeds.
-func (r *reconciler) harmless(ops []Op, want Table) []Op {
-	waits := map[Key]bool{}
-	return slices.DeleteFunc(ops, func(op Op) bool {
-		k := op.Service.Key
-		if _, known := waits[k]; !known {
-			waits[k] = want[k].serves(nil) && r.table[k].serves(nil) && !r.table[k].serves(want[k].Dests)
-		}
-		return waits[k]
-	})
-}
-
-// serves reports whether a destination of e has a weight above 0, and if wanted is not nil, there too. wanted is in canonical order.
-func (e Entry) serves(wanted []Dest) bool {
-	return slices.ContainsFunc(e.Dests, func(d Dest) bool {
-		w, _ := find(wanted, d.Addr)
-		return d.Weight > 0 && (wanted == nil || w.Weight > 0)
-	})
-}
-
 // send makes changes and notes what became of them.
 func (r *reconciler) send(ops []Op, now time.Time) {
 	if len(ops) > 0 {
@@ -112,6 +91,11 @@ func (r *reconciler) due(now time.Time) []Key {
 			if !f.retry.After(now) {
 				keys[k] = struct{}{}
 			}
+		}
+	}
+	for k, name := range r.leaving {
+		if s := r.services[name]; s == nil || slices.ContainsFunc(s.keys, func(k Key) bool { _, due := keys[k]; return due }) {
+			keys[k] = struct{}{}
 		}
 	}
 	return slices.SortedFunc(maps.Keys(keys), compareKeys)
@@ -290,6 +274,9 @@ func (r *reconciler) release(keys []Key) {
 	for _, k := range keys {
 		_, ours := r.owned[k]
 		_, there := r.table[k]
+		if !ours || !there {
+			delete(r.leaving, k)
+		}
 		if ours && !there && r.byKey[k] == nil {
 			delete(r.owned, k)
 			delete(r.failures, k)

@@ -73,3 +73,59 @@ func TestShrinkDoesNotWaitWhereAnotherServerServes(t *testing.T) {
 		b.did(removeFirst)
 	})
 }
+
+// A service that moves to another address, or folds into one by mark, keeps the old key until the new one serves.
+func TestOldKeyStaysUntilTheNewOneServes(t *testing.T) {
+	mark := Key{Mark: 80, Family: V4}
+	addMark := []string{"add service fwmark 80 ipv4 wlc", "add server 10.0.0.1:80 nat weight 10 to fwmark 80 ipv4", "add server 10.0.0.2:80 nat weight 20 to fwmark 80 ipv4"}
+	for _, tt := range []struct {
+		name    string
+		refused Verb
+		before  []string // made before the refusal ends
+		after   []string
+	}{
+		{"the service is refused", AddService, nil, addMark},
+		{"its servers are refused", AddDest, addMark[:1], addMark[1:]},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := start(t, newMapKernel(), Options{}, shop())
+				b.did(shopAdded...)
+				b.kernel.fail(nil, func(op Op) error {
+					if op.Verb == tt.refused {
+						return syscall.ENOMEM
+					}
+					return nil
+				})
+				folded := shop()
+				folded.Keys = []Key{mark}
+				b.Configure([]VirtualServer{folded})
+				b.sleep(10 * retryFirst)
+				b.did(tt.before...)
+				b.kernel.fail(nil, nil)
+				b.sleep(retryMax)
+				b.did(append(tt.after, "remove service tcp 192.0.2.10:80")...)
+			})
+		})
+	}
+}
+
+// What replaces nothing does not wait: the virtual server left with its address, or has nobody who could serve at the new one.
+func TestOldKeyThatNobodyReplacesGoesAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, newMapKernel(), Options{}, shop())
+		b.did(shopAdded...)
+		b.kernel.fail(nil, func(op Op) error {
+			if op.Verb == AddService {
+				return syscall.ENOMEM
+			}
+			return nil
+		})
+		folded := shop()
+		folded.Keys = []Key{{Mark: 80, Family: V4}}
+		b.Configure([]VirtualServer{folded})
+		b.did()
+		b.Configure(nil)
+		b.did("remove service tcp 192.0.2.10:80")
+	})
+}
