@@ -111,7 +111,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := &Config{
 		Files:  []string{"testdata/good/smallest.hcl"},
-		Global: Global{StateFolder: stateFolderDefault, RouterID: host, Refresh: 2 * time.Second},
+		Global: Global{StateFolder: stateFolderDefault, RouterID: host, Refresh: time.Second},
 		Routers: []*vrrp.Config{{
 			Name: "web", Interface: "eth0", VRID: 51, Version: vrrp.V3, Priority: 100, AdvertInterval: time.Second,
 			Addresses: prefixes("192.0.2.10/32"), Announce: vrrp.AnnounceDefault,

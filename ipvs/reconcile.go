@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// readShare bounds the time that reading takes: after a read of one second the next one waits for at least ten.
+	// readShare bounds the share of the CPU that reading takes: after a read that took a second the next one waits for at least ten.
 	readShare = 10
 	// driftLines is how many changes behind our back are logged one by one within driftWindow; the rest is summed up in one line.
 	driftLines  = 10
@@ -116,10 +116,9 @@ func (r *reconciler) outside(f func()) {
 
 // read takes the kernel's table as it is now. When it cannot be read, the last picture stays in use.
 func (r *reconciler) read(now time.Time) {
-	began := time.Now()
 	fresh, err := r.table, error(nil)
-	r.outside(func() { fresh, err = r.kernel.Table() })
-	r.nextRead = now.Add(max(r.refresh, readShare*time.Since(began)))
+	spent := cost(func() { r.outside(func() { fresh, err = r.kernel.Table() }) })
+	r.nextRead = now.Add(max(r.refresh, readShare*spent))
 	if err != nil {
 		if r.readErr == nil || r.readErr.Error() != err.Error() {
 			r.log.Error("the kernel's table cannot be read", "error", err)

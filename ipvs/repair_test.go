@@ -280,7 +280,7 @@ func TestEngineThatKeepsBeingContradictedDoesNotSpin(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		k := newMapKernel()
 		k.fail(nil, func(op Op) error { return syscall.EEXIST })
-		b := start(t, k, Options{}, shop())
+		b := start(t, k, Options{Refresh: 2 * time.Second}, shop())
 		b.sleep(time.Minute)
 		synctest.Wait()
 		if _, reads := k.counts(); reads > 60 {

@@ -3,6 +3,7 @@
 package netns_test
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/govrrpd/govrrpd/test/netns"
 )
@@ -38,6 +39,7 @@ type traffic struct {
 type plan struct {
 	reversed bool // the order of the services in the file
 	options  string
+	global   string   // in place of trafficGlobal
 	servers  []string // as for TrafficService.HCL
 }
 
@@ -46,7 +48,7 @@ func (p plan) config() string {
 	if p.reversed {
 		slices.Reverse(services)
 	}
-	text := trafficGlobal
+	text := cmp.Or(p.global, trafficGlobal)
 	for _, s := range services {
 		text += s.HCL(p.options, p.servers...)
 	}
@@ -191,7 +193,7 @@ func TestFlowsOutliveReloads(t *testing.T) {
 		tr.run(4, step.gone...) // long enough for one more read, and for what would be lost to be missed
 		got = append(got, tr.ops()...)
 		slices.Sort(got)
-		if diff := cmp.Diff(want, got, cmp.Transformer("none", func(s []string) []string { return slices.Concat([]string{""}, s) })); diff != "" {
+		if diff := gocmp.Diff(want, got, gocmp.Transformer("none", func(s []string) []string { return slices.Concat([]string{""}, s) })); diff != "" {
 			t.Errorf("%s: changes (-want +got)\n%s", step.name, diff)
 		}
 		tr.unharmed(since, step.gone...)
