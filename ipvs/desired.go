@@ -40,7 +40,11 @@ func (v *VirtualServer) verdicts(h Health) []Verdict {
 
 // pool returns what v says of its pool.
 func (v *VirtualServer) pool() pool.Config {
-	return pool.Config{Quorum: v.Quorum, Alpha: v.Alpha, OnFailure: v.Failed, Sorry: v.Sorry != nil}
+	failed := v.Failed
+	if v.consistent() {
+		failed = Quiesce
+	}
+	return pool.Config{Quorum: v.Quorum, Alpha: v.Alpha, OnFailure: failed, Sorry: v.Sorry != nil}
 }
 
 // members returns the servers of v as its pool sees them: by the verdicts on them, and by what was inherited where there is none.

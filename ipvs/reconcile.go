@@ -103,6 +103,7 @@ func (r *reconciler) step(now time.Time, in inbox) time.Time {
 	r.decide(now)
 	if ready {
 		r.repair(now)
+		r.reorder(now)
 	}
 	return r.wakeAt()
 }

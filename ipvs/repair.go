@@ -46,9 +46,9 @@ func (r *reconciler) repair(now time.Time) {
 			want[k] = s.vs.entry(k, s.pool)
 		}
 	}
-	grow, shrink := have.split(r.sendable(keys, Diff(have, want), now))
+	grow, shrink := have.split(r.sendable(keys, r.seeded(Diff(have, want)), now))
 	r.send(grow, now)
-	r.send(r.harmless(shrink, want), now)
+	r.send(r.there(r.harmless(shrink, want)), now)
 	r.count(keys, now)
 	r.release(keys)
 }
