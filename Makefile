@@ -32,9 +32,11 @@ endef
 NETNS_TOOLS := ip:iproute2 nft:nftables ping:iputils-ping /etc/protocols:netbase
 PEERS       := keepalived:keepalived ipvsadm:ipvsadm /usr/lib/frr/vrrpd:frr
 KERNEL      := modprobe:kmod linux.uml:user-mode-linux
+EMULATOR    := qemu-system-x86_64:qemu-system-x86 /usr/lib/qemu/virtiofsd:qemu-system-common \
+	/usr/share/doc/linux-image-6.12-cloud-amd64:linux-image-6.12-cloud-amd64
 RACE_TOOLS  := gcc:gcc /usr/include/stdlib.h:libc6-dev
 
-.PHONY: all build demo test interop test-fast bench lab lint fuzz mutants breaks cover install clean programs tools-netns tools-lab
+.PHONY: all build demo test interop test-fast bench lab lint fuzz mutants breaks cover install clean lab-6.12 programs tools-netns tools-lab
 
 all: build
 
@@ -79,6 +81,12 @@ test: programs tools-lab $(GOLANGCI)
 # The matrix of pairs with keepalived and FRR, and the table of its figures.
 interop: programs tools-netns
 	go test -count=1 -tags netns -timeout 15m -parallel 40 ./test/netns -run TestPairHasExactlyOneMaster -args -figures $(CURDIR)/contrib/interop.md
+
+# What tells one kernel's IPVS from another's, on an emulated 6.12; some minutes. No part of `make test`: only Debian's security archive has that
+# kernel, and a bare system does not know of it.
+lab-6.12: programs tools-lab
+	@$(call need,$(EMULATOR))
+	@bin/tally -go 'lab-6.12=GOVRRPD_LAB=qemu $(GOTEST_LAB) -run "Netlink|Twin|Map|Explain" -json ./ipvs ./cmd/govrrpd ./test/netns'
 
 test-fast: programs
 	@bin/tally -check 'vet=go vet ./...' -go 'unit=go test -short -json ./...'
