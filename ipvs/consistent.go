@@ -73,7 +73,7 @@ func (r *reconciler) reorder(now time.Time) {
 				continue
 			}
 			r.log.Info("adding idle servers again, in the order that other directors have", "service", s.vs.Name, "count", len(late))
-			r.send(r.again(k, late), now)
+			r.addAgain(k, late, now)
 		}
 	}
 }
@@ -113,13 +113,18 @@ func (e Entry) spares(late []Dest) bool {
 	return true
 }
 
-// again returns the changes that remove each of late and add it as it was.
-func (r *reconciler) again(k Key, late []Dest) []Op {
+// addAgain removes each of late and adds it as it was. It ends with the first that the kernel does not take back: without that one
+// the service may not have another to spare.
+func (r *reconciler) addAgain(k Key, late []Dest, now time.Time) {
 	s := Service{Key: k}
-	var ops []Op
 	for _, d := range late {
-		ops = append(ops, Op{Verb: DeleteDest, Service: s, Dest: Dest{Addr: d.Addr}})
-		ops = append(ops, r.seeded([]Op{{Verb: AddDest, Service: s, Dest: d}})...)
+		if !r.table[k].spares([]Dest{d}) {
+			return
+		}
+		ops := []Op{{Verb: DeleteDest, Service: s, Dest: Dest{Addr: d.Addr}}}
+		r.send(append(ops, r.seeded([]Op{{Verb: AddDest, Service: s, Dest: d}})...), now)
+		if len(r.failures[k]) > 0 {
+			return
+		}
 	}
-	return ops
 }
