@@ -277,7 +277,7 @@ func (r *reconciler) release(keys []Key) {
 		if !ours || !there {
 			delete(r.leaving, k)
 		}
-		if ours && !there && r.byKey[k] == nil {
+		if ours && !there && r.byKey[k] == nil && !r.doubtful(k) {
 			delete(r.owned, k)
 			delete(r.failures, k)
 			changed = true
