@@ -69,7 +69,6 @@ func (s *configSource) load() (*conf.Config, string, error) {
 		return nil, "", err
 	}
 	c, diags := conf.Load([]string{s.path}, vars)
-	debug.FreeOSMemory() // the parser needs a hundred times what stays
 	var text strings.Builder
 	if err := conf.Write(&text, diags); err != nil {
 		return nil, "", err
@@ -132,6 +131,7 @@ func (d *daemon) run(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
 	defer stop()
 	config, complaints, err := d.source.load()
+	debug.FreeOSMemory() // the parser needs a hundred times what stays
 	fmt.Fprint(os.Stderr, complaints)
 	if err != nil {
 		return err
@@ -222,6 +222,7 @@ func (d *daemon) start(ctx context.Context, config *conf.Config) (net.Listener, 
 	if err := d.connect(ctx, config); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	d.engine.Configure(config.Services)
 	d.adopt(config)
 	return listener, nil
 }
@@ -295,7 +296,6 @@ func (d *daemon) adopt(config *conf.Config) {
 	d.mu.Unlock()
 	d.engine.SetRefresh(config.Global.Refresh)
 	d.engine.SetFlush(config.Global.FlushOnStop)
-	d.engine.Configure(config.Services)
 	d.route.Configure(config)
 	checks := make([]checkers.Config, len(config.Checks))
 	for i, c := range config.Checks {
@@ -341,16 +341,20 @@ func (d *daemon) reload(ctx context.Context) (complaints string, err error) {
 
 // tryReload refuses everything that can be refused before anything changes.
 func (d *daemon) tryReload() (config *conf.Config, complaints string, err error) {
+	began := time.Now()
 	config, complaints, err = d.source.load()
+	defer debug.FreeOSMemory() // as at the start, but after what is in a hurry
 	if err != nil {
 		return nil, complaints, fmt.Errorf("%w; %w", err, errKept)
 	}
+	d.log.Info("configuration read", "config", d.source.path, "took", time.Since(began).Round(time.Millisecond))
 	if len(config.Services) > 0 {
 		if err := d.table.open(); err != nil {
 			return nil, complaints, fmt.Errorf("%w; %w", err, errKept)
 		}
 	}
 	complaints += d.warnOfMissingInterfaces(config)
+	d.engine.Configure(config.Services) // first: its changes need not wait for the router to answer
 	err = d.link.Apply(wantedOfRouter(config))
 	d.adopt(config)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Command bench measures govrrpd side by side with keepalived, in one run on one machine: compare figures within a run only.
 //
-//	bench [-o bench.json] [-runs 10] [-scale 1m] [-tables 3] [-only failover|scale|addresses|tables]
+//	bench [-o bench.json] [-runs 10] [-scale 1m] [-tables 3] [-services 100,1000,10000] [-only failover|scale|addresses|tables]
 //
 // It prints a table `metric, govrrpd, keepalived, ratio`, writes the same with every single figure as JSON, and ends with status 1 when
 // govrrpd misses a target. The runs of the daemons take turns, so that a slow moment of the machine hits both.
@@ -39,6 +39,8 @@ type options struct {
 	only   string
 	runs   int           // of each kind of failover
 	tables int           // of each way to program a table
+	sizes  string        // of the tables, in services, with commas
+	who    string        // programs that fill them, with commas; empty for all
 	scale  time.Duration // that a thousand instances are watched
 	inside bool          // we are in the lab: measure tables, print the figures as JSON
 }
@@ -60,12 +62,14 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	fs.StringVar(&o.out, "o", "bench.json", "file for the figures")
 	fs.IntVar(&o.runs, "runs", 10, "failovers of each kind and daemon")
 	fs.IntVar(&o.tables, "tables", 3, "tables that each program fills")
+	fs.StringVar(&o.sizes, "services", "100,1000,10000", "how many services the tables have")
+	fs.StringVar(&o.who, "programs", "", "fill tables with these alone: engine, floor, govrrpd, keepalived, ipvsadm -R")
 	fs.DurationVar(&o.scale, "scale", time.Minute, "how long a thousand instances are watched")
 	fs.StringVar(&o.only, "only", "", "measure this alone: failover, scale, addresses or tables")
 	fs.BoolVar(&o.inside, "inside", false, "what bench tells itself in the lab")
 	_ = fs.Parse(args) // ExitOnError
 	if o.inside {
-		return true, insideLab(ctx, o.tables)
+		return true, insideLab(ctx, o)
 	}
 	var metrics []Metric
 	for _, part := range parts {

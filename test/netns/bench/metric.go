@@ -96,6 +96,9 @@ func format(metrics []Metric) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "metric\tgovrrpd\tkeepalived\tratio\ttarget\tipvsadm -R")
 	for _, m := range metrics {
+		if len(m.Runs[govrrpd]) == 0 {
+			continue // it was not asked for
+		}
 		name := m.Name
 		if m.Unit != "" {
 			name += ", " + m.Unit

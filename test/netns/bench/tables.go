@@ -8,29 +8,65 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/govrrpd/govrrpd/test/netns"
 )
 
-// The table that is programmed.
 const (
-	services = 1000
-	servers  = 10 // of each service
+	servers = 10 // of each service
 
-	tableLimit = 2 * time.Minute
+	tableLimit = 10 * time.Minute
 	// tablePoll is how often the table is looked at.
 	tablePoll = 4 * time.Millisecond
-	// fifth is the share of keepalived's time that we may take.
-	fifth = 5
+	// tenth is the share of keepalived's time that we may take.
+	tenth = 10
+	// floorShare is what we may take of the time that the same messages need without anything around them.
+	floorShare = 1.5
+	// reloadLimit is how many ms after the files are read one changed weight may be in the kernel.
+	reloadLimit = 10
+	// residentLimit is how many MB the director may have, once it has come to rest.
+	residentLimit = 150
+	// verdictLimit is how many ms of CPU one health change may cost.
+	verdictLimit = 1
+	// floor sends the messages, and does nothing else; engine is what makes them in the director, without files, logs and checks.
+	floor, engine = "floor", "engine"
 )
+
+// services returns the sizes of the tables: how time grows with them is one of the questions.
+func (o options) services() (sizes []int, err error) {
+	for word := range strings.SplitSeq(o.sizes, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			return nil, fmt.Errorf("-services: %w", err)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
+}
+
+// programs returns the names of those that are measured, none for all.
+func (o options) programs() []string {
+	if o.who == "" {
+		return nil
+	}
+	return strings.Split(o.who, ",")
+}
 
 // A filling is how long one program took to fill an empty table, in ms.
 type filling struct {
-	Program string
-	Start   float64 // from its start to the last entry
-	Fill    float64 // from the first entry to the last: without start and parsing
+	Program  string
+	Services int
+	Start    float64 // from its start to the last entry
+	Fill     float64 // from the first entry to the last: without start and parsing
+
+	Weight   float64 // ms from the end of reading the files, with one weight changed, to its arrival in the kernel; ours only
+	Verdict  float64 // ms of CPU for one health change; of the engine
+	Writes   float64 // to the kernel by a reload that changes nothing; ours only
+	Resident float64 // MB of our director, once it has come to rest
+	Peak     float64 // MB, the most of it
 }
 
 // measureTables runs ourselves in the lab.
@@ -39,7 +75,7 @@ func measureTables(ctx context.Context, o options) ([]Metric, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "lab"), self, "-inside", "-tables", fmt.Sprint(o.tables))
+	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "lab"), self, "-inside", "-tables", fmt.Sprint(o.tables), "-services", o.sizes, "-programs", o.who)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -49,44 +85,89 @@ func measureTables(ctx context.Context, o options) ([]Metric, error) {
 	if err := json.Unmarshal(out, &all); err != nil {
 		return nil, fmt.Errorf("bench in the lab printed %q: %w", out, err)
 	}
-	start, fill := Figures{}, Figures{}
-	for _, f := range all {
-		start[f.Program] = append(start[f.Program], f.Start)
-		fill[f.Program] = append(fill[f.Program], f.Fill)
+	var metrics []Metric
+	sizes, err := o.services()
+	if err != nil {
+		return nil, err
 	}
-	share := func(k float64) float64 { return k / fifth }
-	table := fmt.Sprintf("IPVS table %d x %d", services, servers)
+	for _, n := range sizes {
+		metrics = append(metrics, tableMetrics(n, all)...)
+	}
+	return metrics, nil
+}
+
+// tableMetrics are the lines about tables of n services.
+func tableMetrics(n int, all []filling) []Metric {
+	collect := func(what func(filling) float64) Figures {
+		out := Figures{}
+		for _, f := range all {
+			if f.Services == n {
+				out[f.Program] = append(out[f.Program], what(f))
+			}
+		}
+		return out
+	}
+	fixed := func(limit float64) func(float64) float64 { return func(float64) float64 { return limit } }
+	ours := func(name string, what func(filling) float64) Figures { return Figures{govrrpd: collect(what)[name]} }
+	fill := collect(func(f filling) float64 { return f.Fill })
+	table := fmt.Sprintf("IPVS table %d x %d", n, servers)
+	aboveFloor := func(f float64) float64 { return f * floorShare }
 	return []Metric{
-		newMetric(table+", programming (first to last entry)", fill, share),
-		newMetric(table+", process start to last entry", start, nil),
-	}, nil
+		newMetric(table+", programming (first to last entry)", fill, func(k float64) float64 { return k / tenth }),
+		newMetric(table+", the same; in place of keepalived the messages alone", Figures{govrrpd: fill[govrrpd], keepalived: fill[floor]}, aboveFloor),
+		newMetric(table+", by the engine alone; beside the messages alone", Figures{govrrpd: fill[engine], keepalived: fill[floor]}, aboveFloor),
+		newMetric(table+", process start to last entry", collect(func(f filling) float64 { return f.Start }), nil),
+		newMetric(table+", files read to one weight changed", ours(govrrpd, func(f filling) float64 { return f.Weight }), fixed(reloadLimit)),
+		newMetric(table+", one weight changed by the engine alone", ours(engine, func(f filling) float64 { return f.Weight }), fixed(reloadLimit)),
+		newMetric(table+", CPU of one health change", ours(engine, func(f filling) float64 { return f.Verdict }), fixed(verdictLimit)),
+		newMetric(table+", writes of a reload that changes nothing", ours(govrrpd, func(f filling) float64 { return f.Writes }), nil).in("").none(),
+		newMetric(table+", resident memory at rest", ours(govrrpd, func(f filling) float64 { return f.Resident }), fixed(residentLimit)).in("MB"),
+		newMetric(table+", resident memory at most", ours(govrrpd, func(f filling) float64 { return f.Peak }), nil).in("MB"),
+	}
 }
 
 // insideLab fills tables and prints how long it took.
-func insideLab(ctx context.Context, count int) error {
+func insideLab(ctx context.Context, o options) error {
 	var all []filling
-	for range count {
-		for _, p := range []program{{govrrpd, hclTable, startGovrrpd}, {keepalived, keepalivedTable, startKeepalived}, {ipvsadm, ipvsadmTable, startIpvsadm}} {
-			f, err := p.fill(ctx)
-			if err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
+	sizes, err := o.services()
+	if err != nil {
+		return err
+	}
+	for _, n := range sizes {
+		for range o.tables {
+			for _, p := range programs(n) {
+				if !known(o.programs(), p) {
+					continue
+				}
+				f, err := p.fill(ctx, n)
+				if err != nil {
+					return fmt.Errorf("%s: %w", p.name, err)
+				}
+				all = append(all, f)
+				fmt.Fprintf(os.Stderr, "%d services, %s: %.0f ms from its start, %.0f ms from the first entry\n", n, f.Program, f.Start, f.Fill)
 			}
-			all = append(all, f)
-			fmt.Fprintf(os.Stderr, "%s: %.0f ms from its start, %.0f ms from the first entry\n", f.Program, f.Start, f.Fill)
 		}
 	}
 	return json.NewEncoder(os.Stdout).Encode(all)
 }
 
-// A program fills a table.
+// A program fills a table. after measures what else there is to know of it, with the table in the kernel.
 type program struct {
-	name   string
-	config func() string
-	start  func(w *netns.World, n *netns.Node, config string)
+	name  string
+	start func(s *scene, w *netns.World, n *netns.Node, services int) (after func(*filling))
+}
+
+// programs returns those that fill a table of n services. With the largest, ipvsadm would take minutes to say nothing new.
+func programs(n int) []program {
+	all := []program{{engine, startEngine}, {floor, startFloor}, {govrrpd, startGovrrpd}, {keepalived, startKeepalived}}
+	if n <= 1000 {
+		all = append(all, program{ipvsadm, startIpvsadm})
+	}
+	return all
 }
 
 // fill runs the program in a namespace of its own.
-func (p program) fill(ctx context.Context) (f filling, err error) {
+func (p program) fill(ctx context.Context, services int) (f filling, err error) {
 	err = play(ctx, func(s *scene) {
 		w := netns.New(s)
 		node := w.Node("lb")
@@ -95,9 +176,8 @@ func (p program) fill(ctx context.Context) (f filling, err error) {
 			s.Fatalf("%v", err)
 		}
 		s.Cleanup(func() { _ = c.close() })
-		config := p.config()
 		began := time.Now()
-		p.start(w, node, config)
+		after := p.start(s, w, node, services)
 		seen := 0
 		first := c.wait(s, "the first service", func(n int) bool { seen = n; return n > 0 })
 		c.wait(s, "the last service", func(n int) bool { return n == services })
@@ -105,10 +185,11 @@ func (p program) fill(ctx context.Context) (f filling, err error) {
 			c.waitServers(s, serviceAddress(i))
 		}
 		last := time.Now()
-		node.Crash() // an orderly stop would take the table down, entry by entry
-		verify(s, node)
 		pace := float64(services) / float64(services-seen+1) // those that were there when first seen took their time too
-		f = filling{Program: p.name, Start: ms(last.Sub(began)), Fill: ms(last.Sub(first)) * pace}
+		f = filling{Program: p.name, Services: services, Start: ms(last.Sub(began)), Fill: ms(last.Sub(first)) * pace}
+		after(&f)
+		node.Crash() // an orderly stop would take the table down, entry by entry
+		verify(s, node, services)
 	})
 	return f, err
 }
@@ -154,7 +235,7 @@ func poll(s *scene, what string, done func() bool) {
 }
 
 // verify reads the whole table, by another way than it was watched.
-func verify(s *scene, node *netns.Node) {
+func verify(s *scene, node *netns.Node, services int) {
 	table, err := node.IPVS()
 	if err != nil {
 		s.Fatalf("%v", err)
@@ -173,10 +254,10 @@ func serviceAddress(i int) netip.AddrPort {
 }
 
 func serverAddress(i, j int) netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, byte(i / 20), byte(i%20*servers + j + 1)}), 8080)
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(2 + i/5000), byte(i % 5000 / 20), byte(i%20*servers + j + 1)}), 8080)
 }
 
-func hclTable() string {
+func hclTable(services int) string {
 	var b strings.Builder
 	for i := range services {
 		fmt.Fprintf(&b, "virtual_server \"s%d\" {\n  address = %q\n  scheduler = \"wlc\"\n  forward = \"nat\"\n", i, serviceAddress(i))
@@ -188,9 +269,7 @@ func hclTable() string {
 	return b.String()
 }
 
-func startGovrrpd(_ *netns.World, n *netns.Node, config string) { n.Govrrpd(config) }
-
-func keepalivedTable() string {
+func keepalivedTable(services int) string {
 	var b strings.Builder
 	for i := range services {
 		s := serviceAddress(i)
@@ -204,11 +283,12 @@ func keepalivedTable() string {
 	return b.String()
 }
 
-func startKeepalived(_ *netns.World, n *netns.Node, config string) {
-	n.Keepalived(keepalived, config, "--check")
+func startKeepalived(_ *scene, _ *netns.World, n *netns.Node, services int) func(*filling) {
+	n.Keepalived(keepalived, keepalivedTable(services), "--check")
+	return func(*filling) {}
 }
 
-func ipvsadmTable() string {
+func ipvsadmTable(services int) string {
 	var b strings.Builder
 	for i := range services {
 		fmt.Fprintf(&b, "-A -t %s -s wlc\n", serviceAddress(i))
@@ -219,11 +299,11 @@ func ipvsadmTable() string {
 	return b.String()
 }
 
-func startIpvsadm(w *netns.World, n *netns.Node, config string) {
+func startIpvsadm(s *scene, w *netns.World, n *netns.Node, services int) func(*filling) {
 	rules := filepath.Join(w.Dir(), "rules")
-	if err := os.WriteFile(rules, []byte(config), 0o600); err != nil {
-		fmt.Fprintln(os.Stderr, err) // the table stays empty, and the run fails
-		return
+	if err := os.WriteFile(rules, []byte(ipvsadmTable(services)), 0o600); err != nil {
+		s.Fatalf("%v", err)
 	}
 	n.Start("ipvsadm", "sh", "-c", "exec ipvsadm --restore < "+rules)
+	return func(*filling) {}
 }

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/govrrpd/govrrpd/test/netns"
+)
+
+// startGovrrpd measures, once the table is there, the memory of the director, a reload without a change and one with another weight.
+func startGovrrpd(s *scene, _ *netns.World, n *netns.Node, services int) func(*filling) {
+	config := hclTable(services)
+	d := n.Govrrpd(config)
+	return func(f *filling) {
+		poll(s, "the last service to be logged", func() bool { return len(changes(d)) >= f.Services })
+		f.Resident, f.Peak = memory(s, d.PID(), "VmRSS"), memory(s, d.PID(), "VmHWM")
+		before := len(changes(d))
+		reload(s, d, config)
+		f.Writes = float64(len(changes(d)) - before)
+		reload(s, d, strings.Replace(config, "weight = 1 }", "weight = 2 }", 1))
+		changed := regexp.MustCompile(`(?m)^time=(\S+) .*msg="server weight changed"`)
+		poll(s, "the changed weight", func() bool { return changed.MatchString(d.Log()) })
+		read := regexp.MustCompile(`(?m)^time=(\S+) .*msg="configuration read"`).FindAllStringSubmatch(d.Log(), -1)
+		f.Weight = ms(stamp(s, changed.FindStringSubmatch(d.Log())[1]).Sub(stamp(s, read[len(read)-1][1])))
+	}
+}
+
+// changes returns the lines of the log about changes of the kernel's table: one for each new service, and one for each later change.
+func changes(d *netns.Director) []string {
+	return regexp.MustCompile(`(?m)^.* msg="(service|server|sorry server) (weight )?(added|changed|removed)".*$`).FindAllString(d.Log(), -1)
+}
+
+func reload(s *scene, d *netns.Director, config string) {
+	if out, err := d.Reload(config); err != nil {
+		s.Fatalf("reload: %v: %s", err, out)
+	}
+}
+
+func stamp(s *scene, text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		s.Fatalf("time of a line of the log: %v", err)
+	}
+	return t
+}
+
+// memory returns a figure of /proc/PID/status in MB.
+func memory(s *scene, pid int, what string) float64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		s.Fatalf("%v", err)
+	}
+	var kb float64
+	for line := range strings.Lines(string(b)) {
+		if rest, found := strings.CutPrefix(line, what+":"); found {
+			if _, err := fmt.Sscanf(rest, "%f kB", &kb); err != nil {
+				s.Fatalf("%s of %d: %v", what, pid, err)
+			}
+		}
+	}
+	return kb / 1024
+}
