@@ -38,6 +38,12 @@ type Options struct {
 	Flush   bool          // Run removes our services when it ends; otherwise they stay and serve
 	Owned   []Key         // the services that OnOwned told an earlier process
 
+	// Settings, if set, is where SetHost has its effect: the kernel whose table it is. Host is what OnHost told an earlier process.
+	Settings Settings
+	Host     HostMemory
+	// OnHost, if set, is called by Run with what is to be remembered of settings, before they are changed. It must not call the Engine.
+	OnHost func(HostMemory)
+
 	// OnOwned, if set, is called by Run with the services that are ours, in order, when that set changes: before the first change
 	// to a new one, and after an old one is gone. It must not call the Engine and should not take long.
 	OnOwned func([]Key)
@@ -58,6 +64,7 @@ type Engine struct {
 	kernel Kernel
 	log    *slog.Logger
 	r      *reconciler   // belongs to Run; Status reads it
+	host   *hostKeeper   // what there is beside services
 	poke   chan struct{} // there is something in the inbox
 
 	mu    sync.Mutex
@@ -80,6 +87,7 @@ func NewEngine(k Kernel, log *slog.Logger, o Options) *Engine {
 		kernel: k,
 		log:    log,
 		r:      newReconciler(k, log, o),
+		host:   newHostKeeper(log, o),
 		poke:   make(chan struct{}, 1),
 		inbox:  inbox{verdicts: Health{}},
 		flush:  o.Flush,
@@ -141,7 +149,11 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-e.poke:
 		case <-timer.C:
 		}
+		at, ever := e.host.step(time.Now(), e.r.refresh) // first: a new master has to say what it has, however long a table takes to be read
 		next := e.r.step(time.Now(), e.takeInbox())
+		if ever && at.Before(next) {
+			next = at
+		}
 		timer.Reset(time.Until(next))
 	}
 }
@@ -157,8 +169,10 @@ func (e *Engine) takeInbox() inbox {
 // Status returns the newest snapshot. It does not wait for the kernel.
 func (e *Engine) Status() Status {
 	e.r.mu.Lock()
-	defer e.r.mu.Unlock()
-	return e.r.status()
+	s := e.r.status()
+	e.r.mu.Unlock()
+	e.host.addTo(&s)
+	return s
 }
 
 // stop removes our services if it was told to.
@@ -166,10 +180,11 @@ func (e *Engine) stop() error {
 	e.mu.Lock()
 	flush := e.flush
 	e.mu.Unlock()
-	if !flush {
-		return nil
+	err := e.host.finish(time.Now())
+	if flush {
+		err = errors.Join(e.r.flush(), err)
 	}
-	return e.r.flush()
+	return err
 }
 
 // flush removes the services that are ours and in the kernel.

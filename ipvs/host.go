@@ -14,6 +14,14 @@ type Host struct {
 	Timeouts Timeouts
 	Sysctls  map[string]string // of net.ipv4.vs, by the last part of the name
 	Daemons  []Daemon          // at most one of each state
+
+	Loads map[DaemonState]SyncLoad // of the daemons that run; no part of what is wanted
+}
+
+// A SyncLoad is what the sockets of a sync daemon tell.
+type SyncLoad struct {
+	Queued  int // bytes that wait: to be sent by a master, to be taken in by a backup
+	Dropped int // messages that the kernel dropped since the daemon began, for want of room
 }
 
 // Timeouts are for how long the kernel remembers idle connections, in whole seconds.

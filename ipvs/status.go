@@ -17,6 +17,7 @@ type Status struct {
 	Drifts        []Drift         `json:"drifts"`          // the last 100 of them and of those that are still there, the newest last
 	LastRead      time.Time       `json:"last_read"`       // of the kernel's table; zero before the first
 	Error         string          `json:"error,omitempty"` // why the table cannot be read now
+	Host          HostStatus      `json:"host"`            // what there is beside services
 }
 
 // A ServiceStatus is one configured service, of those with one name the virtual server at one of its Keys. Weights and connections are those of the last read.
