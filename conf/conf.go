@@ -39,7 +39,8 @@ type Config struct {
 	Groups   []vrrp.SyncGroup // in file order
 	BFD      []*bfd.Config    // in file order
 	Services []ipvs.VirtualServer
-	Checks   []Check // in the order of the real servers
+	Checks   []Check         // in the order of the real servers
+	IPVS     ipvs.HostConfig // what is wanted of IPVS beside services
 	Track    Track
 	Files    []string // that were read, sorted
 }
@@ -88,6 +89,9 @@ type rawConfig struct {
 	BFD       []rawBFD       `hcl:"bfd_instance,block"`
 	Services  []rawService   `hcl:"virtual_server,block"`
 
+	IPVS        *rawIPVS        `hcl:"ipvs,block"`
+	SyncDaemons []rawSyncDaemon `hcl:"sync_daemon,block"`
+
 	Interfaces      []rawInterface    `hcl:"interface,block"`
 	AnnounceGroups  []rawPace         `hcl:"garp_group,block"`
 	TrackScripts    []rawTrackScript  `hcl:"track_script,block"`
@@ -134,6 +138,7 @@ func (d *decoder) config(vars map[string]string) *Config {
 	c.Static = d.statics(&raw)
 	d.assignPriorities(c.Routers, &c.Static)
 	c.Services, c.Checks = d.services(raw.Services)
+	d.ipvsHost(&raw, c)
 	if len(raw.Routers)+len(raw.Services) == 0 && !d.diags.HasErrors() {
 		d.problem(hcl.Range{Filename: d.src.names[0]}, "there is neither a vrrp_instance nor a virtual_server",
 			"an empty configuration would take everything down; to do that, stop the daemon")

@@ -126,7 +126,7 @@ func rawBlocks() map[string]any {
 		"router_advertisement": rawAdvertisement{}, "prefix": rawPrefix{},
 		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "peer": rawPeer{}, "path": rawPath{}, "garp": rawAnnounce{}, "garp_group": rawPace{}, "vmac": rawVMAC{},
 		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{}, "tunnel": rawTunnel{},
-		"check": rawCheck{}, "bfd_instance": rawBFD{},
+		"check": rawCheck{}, "bfd_instance": rawBFD{}, "ipvs": rawIPVS{}, "timeouts": rawTimeouts{}, "sync_daemon": rawSyncDaemon{},
 		"interface": rawInterface{}, "track": rawTrack{}, trackerBlock: rawTracker{},
 		"track_script": rawTrackScript{}, "track_file": rawTrackFile{}, "track_process": rawTrackProcess{}, "track_route": rawTrackRoute{},
 		"route": rawRoute{}, "nexthop": rawHop{}, "encap": rawEncap{}, "rule": rawRule{},
@@ -172,7 +172,7 @@ func schemaOf(block string) (map[string]string, bool) {
 func later() map[string]bool {
 	out := map[string]bool{}
 	for _, name := range strings.Fields("notify " +
-		"sync_daemon http addresses locals") {
+		"http addresses locals") {
 		out[name] = true
 	}
 	return out

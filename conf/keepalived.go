@@ -201,6 +201,12 @@ func trackingWords() map[string]string {
 // serviceWords are those of virtual servers and their checks.
 func serviceWords() map[string]string {
 	return map[string]string{
+		"lvs_sync_daemon":         `write sync_daemon { interface = "eth1", follow = "web", sync_id = 51 }, with a line for each keyword`,
+		"syncid":                  "write sync_id = 51",
+		"lvs_timeouts":            `write timeouts { tcp = "900s" } in ipvs { }, with a line for each of tcp, tcp_fin and udp`,
+		"tcpfin":                  `write tcp_fin = "120s"`,
+		"lvs_flush":               "remove it: what an earlier director left and nobody wants goes, what others made stays",
+		"lvs_flush_on_stop":       "write flush_on_stop = true in global { }",
 		"lb_algo":                 `write scheduler = with the same name, such as "wlc"`,
 		"lvs_sched":               `write scheduler = with the same name, such as "wlc"`,
 		"algorithm":               `write scheduler = with the same name, such as "wlc"`,

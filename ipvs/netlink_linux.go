@@ -42,7 +42,8 @@ type Netlink struct {
 	text   bytes.Buffer
 	memory memory
 
-	sysctls *os.File // the folder of the settings, of the same namespace
+	sysctls *os.File            // the folder of the settings, of the same namespace
+	udp     map[Family]*os.File // its lists of sockets
 }
 
 // Open returns the table of the network namespace that the calling thread is in, wherever it is used later. It loads the kernel
@@ -69,6 +70,9 @@ func (n *Netlink) Close() {
 	if n.sysctls != nil {
 		n.sysctls.Close()
 	}
+	for _, f := range n.udp {
+		f.Close()
+	}
 }
 
 func (n *Netlink) setup() error {
@@ -91,6 +95,7 @@ func (n *Netlink) setup() error {
 	if err := n.openProc(); err != nil {
 		return err
 	}
+	n.openSockets()
 	_ = n.openSysctls() // where /proc/sys is hidden, services can be balanced all the same; who asks for a setting is told
 	return nil
 }

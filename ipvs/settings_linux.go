@@ -3,6 +3,7 @@ package ipvs
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -70,6 +71,7 @@ func (n *Netlink) Host(sysctls []string) (Host, error) {
 	if h.Daemons, err = n.daemons(); err != nil {
 		return Host{}, fmt.Errorf("ipvs: read sync daemons: %w", err)
 	}
+	h.Loads = n.loads(h.Daemons)
 	return h, nil
 }
 
@@ -172,4 +174,33 @@ func (n *Netlink) setting(o SettingOp) error {
 		return false, err
 	})
 	return errors.Join(refused, err)
+}
+
+// loads reads what the sockets of daemons tell. Where /proc has them not, nothing is known, and nothing is wrong.
+func (n *Netlink) loads(daemons []Daemon) map[DaemonState]SyncLoad {
+	out := map[DaemonState]SyncLoad{}
+	for _, d := range daemons {
+		f := n.udp[familyOf(d.Group)]
+		if f == nil {
+			continue
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			continue
+		}
+		text, err := io.ReadAll(f)
+		if err == nil {
+			out[d.State] = parseSyncLoad(string(text), d)
+		}
+	}
+	return out
+}
+
+// openSockets opens the lists of UDP sockets of the namespace that the calling thread is in.
+func (n *Netlink) openSockets() {
+	n.udp = map[Family]*os.File{}
+	for family, name := range map[Family]string{V4: "udp", V6: "udp6"} {
+		if f, err := os.Open("/proc/thread-self/net/" + name); err == nil {
+			n.udp[family] = f
+		}
+	}
 }

@@ -183,9 +183,10 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener, hangup, leave
 	err := outer.Wait()
 	d.log.Info("director is stopping", "leaves_router", leaving)
 	if leaving {
-		d.engine.SetFlush(false)
+		d.engine.Leave()
 	} else {
 		err = errors.Join(err, d.link.Stop()) // priority 0, addresses released
+		d.engine.Resign()
 	}
 	endServing()
 	err = errors.Join(err, inner.Wait()) // the table is left or flushed
@@ -229,7 +230,7 @@ func (d *daemon) start(ctx context.Context, config *conf.Config) (net.Listener, 
 
 // build makes what can fail to be made, and starts nothing.
 func (d *daemon) build(config *conf.Config) error {
-	if len(config.Services) > 0 {
+	if needsIPVS(config) {
 		if err := d.table.open(); err != nil {
 			return err
 		}
@@ -246,8 +247,10 @@ func (d *daemon) build(config *conf.Config) error {
 	d.link = newRouterLink(runtimeFile(d.socket, "router.sock"), d.routerArgs, d.log)
 	d.engine = ipvs.NewEngine(d.table, d.log, ipvs.Options{
 		Refresh: config.Global.Refresh, Flush: config.Global.FlushOnStop, Owned: owned.Services, OnOwned: d.rememberOwned,
-		OnPool: trackServices(d.link.Track),
+		OnPool:   trackServices(d.link.Track),
+		Settings: d.table, Host: d.recallHost(), OnHost: d.rememberHost,
 	})
+	d.link.OnRole = d.engine.SetRole
 	d.route = newVerdictRoute(d.engine.SetHealth, d.log)
 	d.checks = checkers.NewSet(d.route.Report, d.log)
 	d.producers = newProducers(d.link.Track, d.log)
@@ -296,6 +299,7 @@ func (d *daemon) adopt(config *conf.Config) {
 	d.mu.Unlock()
 	d.engine.SetRefresh(config.Global.Refresh)
 	d.engine.SetFlush(config.Global.FlushOnStop)
+	d.engine.SetHost(config.IPVS)
 	d.route.Configure(config)
 	checks := make([]checkers.Config, len(config.Checks))
 	for i, c := range config.Checks {
@@ -348,7 +352,7 @@ func (d *daemon) tryReload() (config *conf.Config, complaints string, err error)
 		return nil, complaints, fmt.Errorf("%w; %w", err, errKept)
 	}
 	d.log.Info("configuration read", "config", d.source.path, "took", time.Since(began).Round(time.Millisecond))
-	if len(config.Services) > 0 {
+	if needsIPVS(config) {
 		if err := d.table.open(); err != nil {
 			return nil, complaints, fmt.Errorf("%w; %w", err, errKept)
 		}

@@ -14,6 +14,8 @@ type ipvsTable struct {
 	opened *ipvs.Netlink // nil before open
 }
 
+var errNotOpen = errors.New("IPVS is not open: nothing of it was configured when it was asked for")
+
 // open is called before the first virtual server is configured. It fails where the kernel has no IPVS.
 func (t *ipvsTable) open() error {
 	t.mu.Lock()
@@ -50,7 +52,27 @@ func (t *ipvsTable) Apply(ops []ipvs.Op) []error {
 	}
 	errs := make([]error, len(ops))
 	for i := range errs {
-		errs[i] = errors.New("IPVS is not open: no virtual server was configured when it was asked for")
+		errs[i] = errNotOpen
+	}
+	return errs
+}
+
+// Host reads the kernel's settings. Before open there are none that concern us.
+func (t *ipvsTable) Host(sysctls []string) (ipvs.Host, error) {
+	if n := t.current(); n != nil {
+		return n.Host(sysctls)
+	}
+	return ipvs.Host{}, errNotOpen
+}
+
+// Set changes the kernel's settings. Before open every change fails.
+func (t *ipvsTable) Set(ops []ipvs.SettingOp) []error {
+	if n := t.current(); n != nil {
+		return n.Set(ops)
+	}
+	errs := make([]error, len(ops))
+	for i := range errs {
+		errs[i] = errNotOpen
 	}
 	return errs
 }

@@ -45,6 +45,7 @@ type routerRequest struct {
 	ID       uint64           `json:"id,omitempty"` // of the request; 0 for none
 	Handover *handoverRequest `json:"handover,omitempty"`
 	Announce *announceRequest `json:"announce,omitempty"`
+	Roles    bool             `json:"roles,omitempty"` // from now on, tell of each change of role
 }
 
 // A routerReply answers one request.
@@ -55,6 +56,9 @@ type routerReply struct {
 	Status   *routerStatus `json:"status,omitempty"`
 
 	Handover *vrrp.HandoverReport `json:"handover,omitempty"`
+
+	// Roles are those that changed. They come by themselves, in replies to nothing, after a request for them.
+	Roles map[string]vrrp.Role `json:"roles,omitempty"`
 }
 
 // A routerConfig is everything that the router is told.
@@ -135,6 +139,7 @@ type router struct {
 	bfd     *bfd.Engine     // told what is wanted while mu is held; reports to paths without it
 	paths   bfdRoute
 	birth   birth
+	roles   *roleBoard // told by the virtual routers, asked without mu
 }
 
 // routerLockPatience is how long a router waits for a predecessor that has closed its socket and is about to end. It is shorter
@@ -154,7 +159,7 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, members: make(map[string]*member), running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
+	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, members: make(map[string]*member), roles: newRoleBoard(), running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
 	if r.birth, err = newBirth(); err != nil {
 		return err
 	}
@@ -215,6 +220,8 @@ func (r *router) serve(ctx context.Context, listener net.Listener) error {
 func (r *router) converse(conn net.Conn) {
 	var answers sync.WaitGroup
 	defer answers.Wait()
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
 	defer conn.Close()
 	decoder, out := json.NewDecoder(conn), &replyWriter{to: json.NewEncoder(conn)}
 	for {
@@ -226,6 +233,11 @@ func (r *router) converse(conn net.Conn) {
 			return
 		}
 		request := numberOf(raw)
+		if asksForRoles(raw) {
+			answers.Go(func() {
+				r.roles.follow(ctx, func(news map[string]vrrp.Role) error { return out.write(0, routerReply{Roles: news}) })
+			})
+		}
 		if request != 0 {
 			answers.Go(func() { _ = out.write(request, r.reply(raw)) }) // a connection that broke ends the loop, too
 			continue
@@ -266,7 +278,7 @@ func (r *router) answer(request routerRequest) routerReply {
 	case request.Stop:
 		r.stop()
 		r.waitForGroups()
-	case request.Facts != nil:
+	case request.Facts != nil, request.Roles: // converse tells of them
 	default:
 		return routerReply{Error: "the router does not know this request: director and router differ in version"}
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/vrrp"
 )
 
 // errRouterGone says that the router closed the connection.
@@ -33,6 +35,7 @@ type routerConn struct {
 	numbered bool // requests have numbers
 	last     uint64
 	waiting  map[uint64]chan<- routerReply // capacity 1; by number
+	onRoles  func(map[string]vrrp.Role)    // nil while nobody asked
 }
 
 func dialRouter(socket string) (*routerConn, error) {
@@ -82,10 +85,23 @@ func (c *routerConn) hand(reply routerReply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.numbered = c.numbered || reply.Numbered
+	if reply.Roles != nil {
+		c.onRoles(reply.Roles)
+		return
+	}
 	if waiter, ok := c.waiting[reply.ID]; ok {
 		delete(c.waiting, reply.ID)
 		waiter <- reply
 	}
+}
+
+// followRoles has the router tell f of all roles now, and of each change from now on. f must not wait for the router.
+func (c *routerConn) followRoles(f func(map[string]vrrp.Role)) error {
+	c.mu.Lock()
+	c.onRoles = f
+	c.mu.Unlock()
+	_, err := c.ask(routerRequest{Roles: true})
+	return err
 }
 
 // ask sends one request and waits for its reply. A router that does not answer in time is treated as gone.

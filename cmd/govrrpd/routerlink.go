@@ -23,6 +23,9 @@ type routerLink struct {
 	log    *slog.Logger
 	poke   chan struct{} // one slot: there is something in news
 
+	// OnRole, if set before Connect, is told whether a virtual router is master: of all at first, and of each change.
+	OnRole func(router string, master bool)
+
 	telling sync.Mutex // one configuration, or set of facts, is on its way at a time, so that the newest arrives last; taken before mu
 
 	mu       sync.Mutex
@@ -242,7 +245,24 @@ func (l *routerLink) use(conn *routerConn) error {
 	if stopping {
 		return conn.stop()
 	}
-	return l.tell(conn)
+	err := l.tell(conn)
+	l.hearRoles(conn)
+	return err
+}
+
+// hearRoles has the router behind conn tell of its roles. One that is older than this director cannot.
+func (l *routerLink) hearRoles(conn *routerConn) {
+	if l.OnRole == nil {
+		return
+	}
+	err := conn.followRoles(func(roles map[string]vrrp.Role) {
+		for name, role := range roles {
+			l.OnRole(name, role == vrrp.Master)
+		}
+	})
+	if err != nil {
+		l.log.Warn("the router process does not tell of its roles, sync daemons cannot follow them", "error", err)
+	}
 }
 
 // reach connects to the running router, or starts one.

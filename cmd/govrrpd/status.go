@@ -57,11 +57,12 @@ type RouterStatus struct {
 
 // An EngineStatus is what the IPVS engine has done.
 type EngineStatus struct {
-	Applied       int          `json:"changes_applied"`
-	DriftRepaired int          `json:"drift_repaired"` // changes of others to our services that were put back
-	Drifts        []ipvs.Drift `json:"drifts"`         // the last of them and of those that are still there, the newest last
-	LastRead      time.Time    `json:"last_read"`
-	Error         string       `json:"error,omitempty"`
+	Host          ipvs.HostStatus `json:"host"` // timeouts, settings and sync daemons
+	Applied       int             `json:"changes_applied"`
+	DriftRepaired int             `json:"drift_repaired"` // changes of others to our services that were put back
+	Drifts        []ipvs.Drift    `json:"drifts"`         // the last of them and of those that are still there, the newest last
+	LastRead      time.Time       `json:"last_read"`
+	Error         string          `json:"error,omitempty"`
 }
 
 // status asks every part for a snapshot.
@@ -84,7 +85,7 @@ func (d *daemon) status() Status {
 	engine := d.engine.Status()
 	s.IPVS = nonNil(engine.Services)
 	s.Engine = EngineStatus{Applied: engine.Applied, DriftRepaired: engine.DriftRepaired,
-		Drifts: nonNil(engine.Drifts), LastRead: engine.LastRead, Error: engine.Error}
+		Drifts: nonNil(engine.Drifts), LastRead: engine.LastRead, Error: engine.Error, Host: engine.Host}
 	s.Checks = nonNil(d.checks.Status())
 	return s
 }

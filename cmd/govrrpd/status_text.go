@@ -28,6 +28,7 @@ func writeStatusText(w io.Writer, s Status, part string, now time.Time) error {
 		writeBFD(t, s.BFD, now)
 	}
 	if part == "" || part == "ipvs" {
+		writeHost(t, s.Engine.Host, now)
 		writeIPVS(t, s.IPVS)
 		writeDrift(t, s.Engine, now)
 	}
