@@ -357,8 +357,8 @@ func (d *daemon) tryReload() (config *conf.Config, complaints string, err error)
 			return nil, complaints, fmt.Errorf("%w; %w", err, errKept)
 		}
 	}
+	d.engine.Configure(config.Services) // first: its changes need wait neither for the list of interfaces nor for the router's answer
 	complaints += d.warnOfMissingInterfaces(config)
-	d.engine.Configure(config.Services) // first: its changes need not wait for the router to answer
 	err = d.link.Apply(wantedOfRouter(config))
 	d.adopt(config)
 	if err != nil {
