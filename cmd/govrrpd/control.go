@@ -40,6 +40,7 @@ func (d *daemon) serveControl(ctx context.Context, listener net.Listener) error 
 	})
 	d.serveHandovers(mux)
 	d.serveAnnounce(mux)
+	d.serveWhichReal(mux)
 	server := &http.Server{
 		Handler:     mux,
 		ErrorLog:    slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),

@@ -85,7 +85,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef("%v; see %s --help", err, c.CommandPath()) })
 	root.AddCommand(newRunCommand(), newRouterCommand(), newCheckCommand(), newReloadCommand(), newStatusCommand(), newVersionCommand(),
-		newFailoverCommand(), newTakeoverCommand(), newAnnounceCommand())
+		newFailoverCommand(), newTakeoverCommand(), newAnnounceCommand(), newWhichRealCommand())
 	return root
 }
 

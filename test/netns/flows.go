@@ -144,6 +144,9 @@ func (n *Node) StartFlow(service netip.AddrPort, limit time.Duration) (*Flow, er
 	return f, nil
 }
 
+// Client returns the address that the flow comes from.
+func (f *Flow) Client() netip.AddrPort { return f.conn.LocalAddr().(*net.TCPAddr).AddrPort() }
+
 // Close ends the flow.
 func (f *Flow) Close() { _ = f.conn.Close() }
 

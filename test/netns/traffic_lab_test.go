@@ -149,6 +149,7 @@ func dest(s netns.TrafficService, i, weight int) string {
 
 func TestFlowsOutliveReloads(t *testing.T) {
 	tr := newTraffic(t, wrr("1 weight = 3", "2 weight = 2", "3 weight = 1"))
+	tr.whichReal()
 	turned := wrr("3 weight = 1", "2 weight = 2", "1 weight = 3")
 	turned.reversed = true
 	persistent := wrr("1 weight = 3", "2 weight = 5")
@@ -197,5 +198,18 @@ func TestFlowsOutliveReloads(t *testing.T) {
 			t.Errorf("%s: changes (-want +got)\n%s", step.name, diff)
 		}
 		tr.unharmed(since, step.gone...)
+	}
+}
+
+// whichReal fails when `govrrpd whichreal` does not name the server that answers a flow, for one flow of each service.
+func (tr *traffic) whichReal() {
+	tr.t.Helper()
+	for i, s := range netns.TrafficServices() {
+		f := tr.flows[i*flowsEach]
+		server := s.Servers[f.Server[len(f.Server)-1]-'1']
+		out, err := tr.d.Command("whichreal", "--src", f.Client().String(), s.Name)
+		if want := fmt.Sprintf("tcp %s -> %s (a connection", s.Addr, server); err != nil || !strings.HasPrefix(out, want) {
+			tr.t.Errorf("whichreal of %s at %s: %q, %v, want %s", f.Client(), f.Server, out, err, want)
+		}
 	}
 }
