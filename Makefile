@@ -15,7 +15,7 @@ export CGO_ENABLED := 0
 GOLANGCI := bin/golangci-lint-v2.15.0
 STATIC   := go build -trimpath
 # Test binaries for the lab are static: what is linked natively need not be found inside.
-GOTEST_LAB := go test -count=1 -tags lab -timeout 20m -exec $(CURDIR)/bin/lab
+GOTEST_LAB := go test -count=1 -timeout 20m -exec $(CURDIR)/bin/lab -tags lab
 COVERED    := ./vrrp/...,./ipvs/...,./checkers/...
 
 # $(call need,COMMAND:PACKAGE …) installs the packages of which the command, or the file if it is a path, is missing. What apt says is shown when it fails.
@@ -86,7 +86,8 @@ interop: programs tools-netns
 # kernel, and a bare system does not know of it.
 lab-6.12: programs tools-lab
 	@$(call need,$(EMULATOR))
-	@bin/tally -go 'lab-6.12=GOVRRPD_LAB=qemu $(GOTEST_LAB) -run "Netlink|Twin|Map|Explain" -json ./ipvs ./cmd/govrrpd ./test/netns'
+	@bin/tally -go 'lab-6.12=GOVRRPD_LAB=qemu $(GOTEST_LAB) -run "Netlink|Twin|Map|Explain" -json ./ipvs ./cmd/govrrpd ./test/netns' \
+	  -go 'nftables-6.12=GOVRRPD_LAB=qemu $(GOTEST_LAB),qemu -run Kernel612 -json ./test/netns'
 
 test-fast: programs
 	@bin/tally -check 'vet=go vet ./...' -go 'unit=go test -short -json ./...'

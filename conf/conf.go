@@ -28,6 +28,7 @@ import (
 	"github.com/govrrpd/govrrpd/checkers"
 	"github.com/govrrpd/govrrpd/checkers/bfd"
 	"github.com/govrrpd/govrrpd/ipvs"
+	"github.com/govrrpd/govrrpd/ipvs/mark"
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
@@ -41,6 +42,7 @@ type Config struct {
 	Services []ipvs.VirtualServer
 	Checks   []Check         // in the order of the real servers
 	IPVS     ipvs.HostConfig // what is wanted of IPVS beside services
+	Marks    []mark.Rule     // for those Services that have a mark of ours, in their order
 	Track    Track
 	Files    []string // that were read, sorted
 }
@@ -89,8 +91,9 @@ type rawConfig struct {
 	BFD       []rawBFD       `hcl:"bfd_instance,block"`
 	Services  []rawService   `hcl:"virtual_server,block"`
 
-	IPVS        *rawIPVS        `hcl:"ipvs,block"`
-	SyncDaemons []rawSyncDaemon `hcl:"sync_daemon,block"`
+	IPVS          *rawIPVS          `hcl:"ipvs,block"`
+	SyncDaemons   []rawSyncDaemon   `hcl:"sync_daemon,block"`
+	ServiceGroups []rawServiceGroup `hcl:"virtual_server_group,block"`
 
 	Interfaces      []rawInterface    `hcl:"interface,block"`
 	AnnounceGroups  []rawPace         `hcl:"garp_group,block"`
@@ -119,6 +122,10 @@ type decoder struct {
 	interfaces   map[string]*rawInterface // by name
 	surroundings vrrp.Surroundings
 	announce     *vrrp.Announce // of global; nil for none
+
+	serviceGroup map[string]*rawServiceGroup // by name
+	groupUsed    map[string]bool             // those that a virtual_server names
+	marks        []mark.Rule
 }
 
 func (d *decoder) config(vars map[string]string) *Config {
@@ -137,7 +144,8 @@ func (d *decoder) config(vars map[string]string) *Config {
 	c.Track = d.tracked()
 	c.Static = d.statics(&raw)
 	d.assignPriorities(c.Routers, &c.Static)
-	c.Services, c.Checks = d.services(raw.Services)
+	c.Services, c.Checks = d.services(raw.Services, raw.ServiceGroups)
+	c.Marks = d.marks
 	d.ipvsHost(&raw, c)
 	if len(raw.Routers)+len(raw.Services) == 0 && !d.diags.HasErrors() {
 		d.problem(hcl.Range{Filename: d.src.names[0]}, "there is neither a vrrp_instance nor a virtual_server",

@@ -125,7 +125,7 @@ func rawBlocks() map[string]any {
 		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{}, "vrrp_sync_group": rawSyncGroup{},
 		"router_advertisement": rawAdvertisement{}, "prefix": rawPrefix{},
 		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "peer": rawPeer{}, "path": rawPath{}, "garp": rawAnnounce{}, "garp_group": rawPace{}, "vmac": rawVMAC{},
-		"virtual_server": rawService{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{}, "tunnel": rawTunnel{},
+		"virtual_server": rawService{}, "virtual_server_group": rawServiceGroup{}, "match": rawMatch{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{}, "tunnel": rawTunnel{},
 		"check": rawCheck{}, "bfd_instance": rawBFD{}, "ipvs": rawIPVS{}, "timeouts": rawTimeouts{}, "sync_daemon": rawSyncDaemon{},
 		"interface": rawInterface{}, "track": rawTrack{}, trackerBlock: rawTracker{},
 		"track_script": rawTrackScript{}, "track_file": rawTrackFile{}, "track_process": rawTrackProcess{}, "track_route": rawTrackRoute{},
@@ -172,7 +172,7 @@ func schemaOf(block string) (map[string]string, bool) {
 func later() map[string]bool {
 	out := map[string]bool{}
 	for _, name := range strings.Fields("notify " +
-		"http addresses locals") {
+		"http locals") {
 		out[name] = true
 	}
 	return out

@@ -126,9 +126,12 @@ func (d *decoder) reachable(s *service, what string, at hcl.Range, dest ipvs.Des
 	case dest.Forward != ipvs.NAT && s.anyPort() && dest.Addr.Port() != 0:
 		d.problem(at, fmt.Sprintf("%s %s has a port, and forward = %q cannot change that which clients ask for", what, dest.Addr, dest.Forward),
 			fmt.Sprintf(`write %q, or forward = "nat"`, dest.Addr.Addr()))
-	case dest.Forward != ipvs.NAT && dest.Addr.Port() != s.Addr.Port():
+	case dest.Forward != ipvs.NAT && !s.anyPort() && dest.Addr.Port() != s.Addr.Port():
 		d.problem(at, fmt.Sprintf("%s %s has another port than the service (%d), and forward = %q cannot change ports", what, dest.Addr, s.Addr.Port(), dest.Forward),
 			fmt.Sprintf(`write %q, or forward = "nat"`, netip.AddrPortFrom(dest.Addr.Addr(), s.Addr.Port())))
+	case dest.Forward != ipvs.TUN && s.mixed:
+		d.problem(at, fmt.Sprintf("%s has addresses of IPv4 and of IPv6, and forward = %q cannot cross over to %s %s", s.name, dest.Forward, what, dest.Addr),
+			`make one virtual_server of each family, or write forward = "tun"`)
 	case dest.Forward != ipvs.TUN && dest.Addr.Addr().Is6() != (s.AF() == ipvs.V6):
 		d.problem(at, fmt.Sprintf("%s %s is of another address family than the service (%s), and forward = %q cannot cross over", what, dest.Addr, s.AF(), dest.Forward),
 			fmt.Sprintf(`write an address of %s, or forward = "tun"`, s.AF()))

@@ -109,20 +109,34 @@ func (s *service) family() ipvs.Family {
 }
 
 func (d *decoder) persistencePrefix(s *service, raw *rawPersistence) {
+	if s.mixed {
+		d.oneMask(s, raw)
+		return
+	}
 	prefix, hint := 32, "write 32 for each client by itself, or 24 for all clients of one /24 together"
 	if s.family() == ipvs.V6 {
 		prefix, hint = 128, "write 128 for each client by itself, or 64 for all clients of one /64 together"
 	}
-	if s.keyed || s.raw.Address == nil { // of a service whose family is not known, nothing can be said
+	if s.keyed || s.raw.Mark != nil { // of a service whose family is not known, nothing can be said
 		d.number(raw.Prefix, 1, prefix, hint, &prefix)
 	}
 	s.Netmask = ipvs.PrefixMask(s.family(), prefix)
 }
 
+// oneMask reports a mask for clients of two families; without one, each client persists by itself.
+func (d *decoder) oneMask(s *service, raw *rawPersistence) {
+	s.Netmask = 0
+	for _, a := range []*hcl.Attribute{raw.Prefix, raw.Netmask} {
+		if d.given(a) {
+			d.problem(a.NameRange, fmt.Sprintf("%s in %s, which has addresses of IPv4 and of IPv6", a.Name, s.name), "remove it, so that each client persists by itself, or make one virtual_server of each family")
+		}
+	}
+}
+
 // persistenceMask reads a mask for clients that share other bits of their addresses than the first.
 func (d *decoder) persistenceMask(s *service, raw *rawPersistence) {
 	v, set, ok := d.scalar(raw.Netmask, cty.String, `write netmask = "255.255.255.0"`)
-	if !set || !ok {
+	if !set || !ok || s.mixed {
 		return
 	}
 	at := raw.Netmask.Expr.Range()

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/govrrpd/govrrpd/ipvs"
+	"github.com/govrrpd/govrrpd/ipvs/mark"
 )
 
 // rawService is a virtual_server block.
@@ -15,6 +16,8 @@ type rawService struct {
 	NameRange      hcl.Range       `hcl:"name,label_range"`
 	Place          hcl.Range       `hcl:",def_range"`
 	Address        *hcl.Attribute  `hcl:"address,optional"`
+	Addresses      *hcl.Attribute  `hcl:"addresses,optional"`
+	Group          *hcl.Attribute  `hcl:"group,optional"`
 	Mark           *hcl.Attribute  `hcl:"fwmark,optional"`
 	Family         *hcl.Attribute  `hcl:"family,optional"`
 	Protocol       *hcl.Attribute  `hcl:"protocol,optional"`
@@ -30,6 +33,7 @@ type rawService struct {
 	Hysteresis     *hcl.Attribute  `hcl:"hysteresis,optional"`
 	Alpha          *hcl.Attribute  `hcl:"alpha,optional"`
 	SorryInhibit   *hcl.Attribute  `hcl:"sorry_inhibit,optional"`
+	Matches        []rawMatch      `hcl:"match,block"`
 	Tunnel         *rawTunnel      `hcl:"tunnel,block"`
 	Persistence    *rawPersistence `hcl:"persistence,block"`
 	Checks         []rawCheck      `hcl:"check,block"`
@@ -49,19 +53,25 @@ const (
 // A service is a virtual_server under construction.
 type service struct {
 	ipvs.VirtualServer
-	raw    *rawService
-	name   string      // `virtual_server "shop"`, as messages begin
-	keyed  bool        // Key is what the file says
-	server ipvs.Dest   // what a real server has that does not say otherwise
-	tunnel ipvs.Tunnel // of servers with forward = "tun" that have none of their own
+	raw       *rawService
+	name      string         // `virtual_server "shop"`, as messages begin
+	keyed     bool           // placed is what the file says, and Key the first of it
+	placed    []placedKey    // what the service takes
+	blocks    []addressBlock // of addresses or a group
+	rules     []mark.Rule    // that mark the packets of match blocks, or of a group that is folded
+	mixed     bool           // some clients are of IPv4 and some of IPv6
+	manyPorts bool           // it has addresses with different ports
+	server    ipvs.Dest      // what a real server has that does not say otherwise
+	tunnel    ipvs.Tunnel    // of servers with forward = "tun" that have none of their own
 }
 
 // services builds the virtual servers and the checks of their real servers, in file order.
-func (d *decoder) services(raw []rawService) ([]ipvs.VirtualServer, []Check) {
+func (d *decoder) services(raw []rawService, groups []rawServiceGroup) ([]ipvs.VirtualServer, []Check) {
 	var out []ipvs.VirtualServer
 	var checks []Check
 	names := map[string]hcl.Range{}
-	keys := map[ipvs.Key]*service{}
+	keys := map[ipvs.Key]takenKey{}
+	d.serviceGroups(groups)
 	for i := range raw {
 		d.name("virtual_server", raw[i].Name, raw[i].NameRange, names)
 		s := &service{raw: &raw[i], name: fmt.Sprintf("virtual_server %q", raw[i].Name)}
@@ -73,14 +83,19 @@ func (d *decoder) services(raw []rawService) ([]ipvs.VirtualServer, []Check) {
 		d.quorumOptions(s)
 		d.attainable(s, theirs)
 		out = append(out, s.built())
+		d.marks = append(d.marks, s.rules...)
 	}
+	d.unusedGroups(groups)
 	return out, checks
 }
 
-// built returns the virtual server, which has its Key among its Keys.
+// built returns the virtual server, which has the keys that were read.
 func (s *service) built() ipvs.VirtualServer {
 	v := s.VirtualServer
-	v.Keys, v.Key = []ipvs.Key{s.Key}, ipvs.Key{}
+	v.Keys, v.Key = make([]ipvs.Key, len(s.placed)), ipvs.Key{}
+	for i := range v.Keys {
+		v.Keys[i] = s.placed[i].Key
+	}
 	return v
 }
 
@@ -108,20 +123,36 @@ func (d *decoder) forward(a *hcl.Attribute, into *ipvs.Forward) {
 	choice(d, a, []string{"nat", "dr", "tun"}, []ipvs.Forward{ipvs.NAT, ipvs.DR, ipvs.TUN}, into)
 }
 
-// uniqueService reports a service that the kernel's table could hold only once.
-func (d *decoder) uniqueService(s *service, keys map[ipvs.Key]*service) {
+// A takenKey is the service that has a key, and where that is written.
+type takenKey struct {
+	s  *service
+	at hcl.Range
+}
+
+// uniqueService reports a service that the kernel's table could hold only once; of two that overlap the first key that both have.
+func (d *decoder) uniqueService(s *service, keys map[ipvs.Key]takenKey) {
 	if !s.keyed {
 		return
 	}
-	first, again := keys[s.Key]
-	switch {
-	case again && s.Mark != 0:
-		d.problem(s.raw.Mark.Expr.Range(), fmt.Sprintf("%s is the mark of %s at %s already", s.Key, first.name, place(first.raw.Mark.Expr.Range())),
-			"give one of them another mark or family, or make them one virtual_server")
-	case again:
-		d.problem(s.raw.Address.Expr.Range(), fmt.Sprintf("%s is the address of %s at %s already", s.Key, first.name, place(first.raw.Address.Expr.Range())),
-			"give one of them another address, port or protocol, or make them one virtual_server")
-	default:
-		keys[s.Key] = s
+	told := map[hcl.Range]bool{}
+	for _, k := range s.placed {
+		first, again := keys[k.Key]
+		if !again {
+			keys[k.Key] = takenKey{s, k.at}
+			continue
+		}
+		if told[k.at] {
+			continue
+		}
+		told[k.at] = true
+		d.takenTwice(k, first)
 	}
+}
+
+func (d *decoder) takenTwice(k placedKey, first takenKey) {
+	what, hint := "address", "give one of them another address, port or protocol, or make them one virtual_server"
+	if k.Mark != 0 {
+		what, hint = "mark", "give one of them another mark or family, or make them one virtual_server"
+	}
+	d.problem(k.at, fmt.Sprintf("%s is the %s of %s at %s already", k.Key, what, first.s.name, place(first.at)), hint)
 }

@@ -148,13 +148,14 @@ func (d *decoder) virtualAddress(text string, at hcl.Range, into *netip.Prefix) 
 	return true
 }
 
-// lastOf is the broadcast address of an IPv4 prefix.
+// lastOf is the last address of a prefix, the broadcast address of an IPv4 one.
 func lastOf(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().As4()
-	for i := p.Bits(); i < 32; i++ {
+	b := p.Masked().Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8; i++ {
 		b[i/8] |= 0x80 >> (i % 8)
 	}
-	return netip.AddrFrom4(b)
+	last, _ := netip.AddrFromSlice(b)
+	return last
 }
 
 // checkHolders reports addresses that two instances would add to and remove from one interface.

@@ -20,6 +20,7 @@ import (
 	"github.com/govrrpd/govrrpd/checkers"
 	"github.com/govrrpd/govrrpd/conf"
 	"github.com/govrrpd/govrrpd/ipvs"
+	"github.com/govrrpd/govrrpd/ipvs/mark"
 )
 
 func newRunCommand() *cobra.Command {
@@ -108,6 +109,7 @@ type daemon struct {
 	route  *verdictRoute
 	checks *checkers.Set
 	engine *ipvs.Engine
+	marks  *mark.Table
 	table  *ipvsTable
 
 	producers *producers // of what virtual routers track
@@ -179,6 +181,7 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener, hangup, leave
 	})
 	inner.Go(func() error { return d.link.Run(servingCtx) })
 	inner.Go(func() error { defer endAsking(); return d.engine.Run(servingCtx) })
+	inner.Go(func() error { return d.marks.Run(servingCtx) })
 
 	err := outer.Wait()
 	d.log.Info("director is stopping", "leaves_router", leaving)
@@ -190,6 +193,7 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener, hangup, leave
 	}
 	endServing()
 	err = errors.Join(err, inner.Wait()) // the table is left or flushed
+	err = errors.Join(err, d.endMarks(leaving))
 	d.log.Info("director stopped")
 	return err
 }
@@ -223,6 +227,7 @@ func (d *daemon) start(ctx context.Context, config *conf.Config) (net.Listener, 
 	if err := d.connect(ctx, config); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	d.setMarks(config.Marks)
 	d.engine.Configure(config.Services)
 	d.adopt(config)
 	return listener, nil
@@ -251,6 +256,7 @@ func (d *daemon) build(config *conf.Config) error {
 		Settings: d.table, Host: d.recallHost(), OnHost: d.rememberHost,
 	})
 	d.link.OnRole = d.engine.SetRole
+	d.marks = mark.NewTable(d.log)
 	d.route = newVerdictRoute(d.engine.SetHealth, d.log)
 	d.checks = checkers.NewSet(d.route.Report, d.log)
 	d.producers = newProducers(d.link.Track, d.log)
@@ -357,6 +363,7 @@ func (d *daemon) tryReload() (config *conf.Config, complaints string, err error)
 			return nil, complaints, fmt.Errorf("%w; %w", err, errKept)
 		}
 	}
+	d.setMarks(config.Marks)
 	d.engine.Configure(config.Services) // first: its changes need wait neither for the list of interfaces nor for the router's answer
 	complaints += d.warnOfMissingInterfaces(config)
 	err = d.link.Apply(wantedOfRouter(config))

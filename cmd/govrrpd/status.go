@@ -16,6 +16,7 @@ import (
 	"github.com/govrrpd/govrrpd/checkers"
 	"github.com/govrrpd/govrrpd/checkers/bfd"
 	"github.com/govrrpd/govrrpd/ipvs"
+	"github.com/govrrpd/govrrpd/ipvs/mark"
 	"github.com/govrrpd/govrrpd/vrrp"
 	"github.com/govrrpd/govrrpd/vrrp/kernel"
 )
@@ -30,6 +31,7 @@ type Status struct {
 	BFD      []bfd.Status         `json:"bfd"`
 	IPVS     []ipvs.ServiceStatus `json:"ipvs"`
 	Engine   EngineStatus         `json:"ipvs_engine"`
+	Marks    mark.Status          `json:"ipvs_marks"`
 	Checks   []checkers.Status    `json:"checks"`
 
 	Tracked []trackedStatus   `json:"tracked"`       // by source
@@ -83,7 +85,7 @@ func (d *daemon) status() Status {
 	s.VRRP, s.Kernel = nonNil(router.Routers), router.Kernel
 	s.Tracked, s.Scripts = nonNil(router.Tracked), nonNil(d.producers.scripts.Status())
 	engine := d.engine.Status()
-	s.IPVS = nonNil(engine.Services)
+	s.IPVS, s.Marks = nonNil(engine.Services), d.marks.Status()
 	s.Engine = EngineStatus{Applied: engine.Applied, DriftRepaired: engine.DriftRepaired,
 		Drifts: nonNil(engine.Drifts), LastRead: engine.LastRead, Error: engine.Error, Host: engine.Host}
 	s.Checks = nonNil(d.checks.Status())
@@ -102,7 +104,7 @@ func nonNil[T any](list []T) []T {
 func keysOf(s Status, part string) (any, error) {
 	keys := map[string][]string{
 		"vrrp": {"router", "vrrp", "vrrp_sync_groups", "kernel", "tracked", "track_scripts"}, "bfd": {"bfd", "bfd_dropped"},
-		"ipvs": {"ipvs", "ipvs_engine"}, "checks": {"checks"},
+		"ipvs": {"ipvs", "ipvs_engine", "ipvs_marks"}, "checks": {"checks"},
 	}[part]
 	if keys == nil {
 		return s, nil

@@ -28,7 +28,7 @@ func TestPartsOfTheStatusHaveTheNamesOfTheWhole(t *testing.T) {
 	for part, want := range map[string][]string{
 		"vrrp":   {"kernel", "router", "track_scripts", "tracked", "vrrp", "vrrp_sync_groups"},
 		"bfd":    {"bfd", "bfd_dropped"},
-		"ipvs":   {"ipvs", "ipvs_engine"},
+		"ipvs":   {"ipvs", "ipvs_engine", "ipvs_marks"},
 		"checks": {"checks"},
 	} {
 		got := keys(part)

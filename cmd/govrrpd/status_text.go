@@ -30,6 +30,7 @@ func writeStatusText(w io.Writer, s Status, part string, now time.Time) error {
 	if part == "" || part == "ipvs" {
 		writeHost(t, s.Engine.Host, now)
 		writeIPVS(t, s.IPVS)
+		writeMarks(t, s.Marks)
 		writeDrift(t, s.Engine, now)
 	}
 	if part == "" || part == "checks" {

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/govrrpd/govrrpd/ipvs/mark"
+)
+
+// setMarks makes rules what is marked, before the services of the marks are there: until then marked packets are looked up by their
+// addresses, like those without a mark. What fails is tried again, and shown by the status.
+func (d *daemon) setMarks(rules []mark.Rule) {
+	if err := d.marks.Configure(rules); err != nil {
+		d.log.Error("the marks of our services are not as they shall be", "error", err)
+	}
+}
+
+// endMarks removes the marks when the services go, too.
+func (d *daemon) endMarks(leaving bool) error {
+	d.mu.Lock()
+	flush := d.config.Global.FlushOnStop && !leaving
+	d.mu.Unlock()
+	if !flush {
+		return nil
+	}
+	return d.marks.Remove()
+}
+
+// writeMarks prints the marks that we give, if there are any.
+func writeMarks(w io.Writer, s mark.Status) {
+	if len(s.Marks) == 0 && s.Error == "" {
+		return
+	}
+	fmt.Fprintln(w, "MARK\tPACKETS")
+	for _, m := range s.Marks {
+		fmt.Fprintf(w, "%d\t%d\n", m.Mark, m.Packets)
+	}
+	if s.Repaired > 0 {
+		fmt.Fprintf(w, "  changed by others and put back: %d times\n", s.Repaired)
+	}
+	if s.Error != "" {
+		fmt.Fprintf(w, "  ERROR: %s\n", s.Error)
+	}
+	fmt.Fprintln(w)
+}

@@ -1,0 +1,164 @@
+// Package mark gives packets the firewall marks by which IPVS finds a service: a table of nftables that is ours alone.
+//
+//	mark.go         what is wanted -> sets and rules, pure
+//	nft_linux.go    sets and rules <-> the kernel's table
+//	table_linux.go  the table is kept as it is wanted
+//
+// A marked packet for which there is no service with the mark is looked up by its address, as if it had none. So marks may come before
+// their service, and go after it.
+package mark
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// A Range is the addresses from First to Last, both of one family.
+type Range struct{ First, Last netip.Addr }
+
+// A PortRange is the ports from First to Last.
+type PortRange struct{ First, Last uint16 }
+
+// A Rule gives Mark to the packets from one of Sources to one of Addresses and Ports, with one of Protocols, that come in at one of
+// Interfaces. Sources and Interfaces may be empty, for all; then also packets of this host itself are marked.
+type Rule struct {
+	Mark       uint32 // 1 and more; it replaces the mark that the packet has, since IPVS compares all of it
+	Sources    []Range
+	Addresses  []Range // at least one, all of one family with Sources
+	Ports      []PortRange
+	Protocols  []uint8 // IANA numbers
+	Interfaces []string
+}
+
+// An element is one combination of a Rule's ranges: what a set has.
+type element struct {
+	source, dest Range
+	proto        uint8
+	ports        PortRange
+}
+
+// A set is the elements of one Rule, which packets are looked up in at once.
+type set struct {
+	name     string
+	v6       bool
+	elements []element
+}
+
+// A line is one rule of a chain.
+type line struct {
+	chain string
+	iface string // "" for all
+	set   *set
+	mark  uint32
+}
+
+// A layout is what the table consists of.
+type layout struct {
+	sets  []*set
+	lines []line
+}
+
+// layoutOf returns what the table consists of for rules. Equal rules give equal layouts.
+func layoutOf(rules []Rule) layout {
+	var out layout
+	for i, r := range rules {
+		s := &set{name: fmt.Sprintf("match%d_mark%d", i, r.Mark), v6: r.Addresses[0].First.Is6(), elements: r.elements()}
+		out.sets = append(out.sets, s)
+		if len(r.Interfaces) == 0 {
+			out.lines = append(out.lines, line{chainIn, "", s, r.Mark}, line{chainOut, "", s, r.Mark})
+		}
+		for _, iface := range r.Interfaces {
+			out.lines = append(out.lines, line{chainIn, iface, s, r.Mark})
+		}
+	}
+	return out
+}
+
+// Size returns how many elements the set of r has.
+func (r Rule) Size() int {
+	return max(1, len(r.Sources)) * len(r.Addresses) * len(r.Ports) * len(r.Protocols)
+}
+
+// elements returns the combinations of r, none of which overlap.
+func (r Rule) elements() []element {
+	sources := merge(r.Sources)
+	if len(sources) == 0 {
+		sources = []Range{everywhere(r.Addresses[0].First.Is6())}
+	}
+	protocols := slices.Compact(slices.Sorted(slices.Values(r.Protocols)))
+	out := make([]element, 0, r.Size())
+	for _, s := range sources {
+		for _, d := range merge(r.Addresses) {
+			for _, proto := range protocols {
+				for _, p := range mergePorts(r.Ports) {
+					out = append(out, element{s, d, proto, p})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// everywhere returns all addresses of a family.
+func everywhere(v6 bool) Range {
+	if v6 {
+		var last [16]byte
+		for i := range last {
+			last[i] = 0xff
+		}
+		return Range{netip.IPv6Unspecified(), netip.AddrFrom16(last)}
+	}
+	return Range{netip.IPv4Unspecified(), netip.AddrFrom4([4]byte{255, 255, 255, 255})}
+}
+
+// merge returns the same addresses in order and without overlaps, which the kernel's sets do not take.
+func merge(in []Range) []Range {
+	sorted := slices.SortedFunc(slices.Values(in), func(a, b Range) int { return cmp.Or(a.First.Compare(b.First), a.Last.Compare(b.Last)) })
+	var out []Range
+	for _, r := range sorted {
+		if n := len(out); n > 0 && !out[n-1].Last.Less(r.First) {
+			if out[n-1].Last.Less(r.Last) {
+				out[n-1].Last = r.Last
+			}
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// mergePorts does the same for ports.
+func mergePorts(in []PortRange) []PortRange {
+	sorted := slices.SortedFunc(slices.Values(in), func(a, b PortRange) int { return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last)) })
+	var out []PortRange
+	for _, r := range sorted {
+		if n := len(out); n > 0 && r.First <= out[n-1].Last {
+			out[n-1].Last = max(out[n-1].Last, r.Last)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// String returns the layout nearly as `nft list table` shows it.
+func (l layout) String() string {
+	var b strings.Builder
+	for _, s := range l.sets {
+		fmt.Fprintf(&b, "set %s\n", s.name)
+		for _, e := range s.elements {
+			fmt.Fprintf(&b, "  %s-%s . %s-%s . %d . %d-%d\n", e.source.First, e.source.Last, e.dest.First, e.dest.Last, e.proto, e.ports.First, e.ports.Last)
+		}
+	}
+	for _, n := range l.lines {
+		iface := ""
+		if n.iface != "" {
+			iface = fmt.Sprintf("iifname %q ", n.iface)
+		}
+		fmt.Fprintf(&b, "%s: %ssaddr . daddr . l4proto . dport @%s counter meta mark set %d\n", n.chain, iface, n.set.name, n.mark)
+	}
+	return b.String()
+}

@@ -1,0 +1,232 @@
+package mark
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	refresh = 2 * time.Second        // from one look at the table to the next, without a notice of a change
+	pause   = 200 * time.Millisecond // after a notice: who changes much is looked at a few times a second
+
+	// nftablesGroup is the multicast group of netlink that tells of every change of nftables, NFNLGRP_NFTABLES of linux/nfnetlink.h.
+	nftablesGroup = 1 << (7 - 1)
+	transaction   = 8 << 20 // bytes; it goes to the kernel in one piece
+)
+
+// A Table keeps the kernel's table as Configure wants it, for as long as Run runs. Its methods may be called from any goroutine.
+type Table struct {
+	log *slog.Logger
+
+	mu sync.Mutex
+	// guarded by mu:
+	rules    []Rule
+	wanted   layout
+	begun    bool // Configure was called: what an earlier process left is looked after
+	built    bool // the kernel's table is, as far as we know, there
+	repaired int
+	err      error // why the kernel's table is not as it shall be
+}
+
+// A Status is a snapshot of what a Table keeps, with the names of the control socket's JSON.
+type Status struct {
+	Marks    []MarkStatus `json:"marks"`          // in the order of their numbers
+	Repaired int          `json:"drift_repaired"` // how often somebody's change was put right
+	Error    string       `json:"error,omitempty"`
+}
+
+// A MarkStatus is one mark and how many packets got it since the table was made last.
+type MarkStatus struct {
+	Mark    uint32 `json:"mark"`
+	Packets uint64 `json:"packets"`
+}
+
+// NewTable returns a Table that does nothing before Configure.
+func NewTable(log *slog.Logger) *Table { return &Table{log: log} }
+
+// Configure makes rules all that there is to mark, at once and in one transaction. Without rules there is no table; one that an earlier
+// process left goes then too. On an error Run tries again.
+func (t *Table) Configure(rules []Rule) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.idle() && len(rules) == 0 {
+		return nil
+	}
+	t.rules, t.wanted, t.begun = rules, layoutOf(rules), true
+	return t.check(false)
+}
+
+// Remove removes the table, and Run keeps it away.
+func (t *Table) Remove() error { return t.Configure(nil) }
+
+// check looks whether the table is as it shall be, and if not makes it so. The caller holds mu.
+func (t *Table) check(drift bool) error {
+	t.err = t.compare(drift)
+	return t.err
+}
+
+func (t *Table) compare(drift bool) error {
+	conn, err := nftables.New(nftables.WithSockOptions(roomy))
+	if err != nil {
+		return fmt.Errorf("nftables: %w", err)
+	}
+	if len(t.rules) == 0 {
+		return t.clear(conn)
+	}
+	found := t.wanted.differs(conn)
+	if found == "" {
+		t.built = true
+		return nil
+	}
+	if err := t.wanted.replace(conn); err != nil {
+		return fmt.Errorf("nftables table %s: %w", tableName, tellRefusal(err))
+	}
+	if drift && t.built {
+		t.repaired++
+		t.log.Warn("somebody changed the marks of our services, and they are put back", "table", tableName, "found", found)
+	}
+	t.built = true
+	return nil
+}
+
+// clear removes a table that is there. A kernel without nftables has none.
+func (t *Table) clear(conn *nftables.Conn) error {
+	tables, err := conn.ListTablesOfFamily(nftables.TableFamilyINet)
+	if err != nil || !slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName }) {
+		t.built = false
+		return nil //nolint:nilerr // what cannot be listed was not made by us
+	}
+	if err := remove(conn); err != nil {
+		return fmt.Errorf("nftables table %s: %w", tableName, tellRefusal(err))
+	}
+	t.built = false
+	return nil
+}
+
+// roomy lets a transaction be as long as that for tens of thousands of addresses.
+func roomy(conn *netlink.Conn) error {
+	return errors.Join(conn.SetWriteBuffer(transaction), conn.SetReadBuffer(transaction))
+}
+
+// errNoTables is what a kernel says that was built without them.
+var errNoTables = errors.New("the kernel has no nftables for IPv4 and IPv6 at once (CONFIG_NF_TABLES_INET)")
+
+// tellRefusal makes one line of what the kernel said about each step of a transaction.
+func tellRefusal(err error) error {
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return errNoTables
+	}
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return errors.New(line)
+}
+
+// Status returns the newest snapshot.
+func (t *Table) Status() Status {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := Status{Marks: []MarkStatus{}, Repaired: t.repaired}
+	if t.err != nil {
+		out.Error = t.err.Error()
+	}
+	counts := map[uint32]uint64{}
+	if conn, err := nftables.New(); err == nil && t.built {
+		counts = packets(conn)
+	}
+	for _, r := range t.rules {
+		out.Marks = append(out.Marks, MarkStatus{r.Mark, counts[r.Mark]})
+	}
+	slices.SortFunc(out.Marks, func(a, b MarkStatus) int { return int(int64(a.Mark) - int64(b.Mark)) })
+	out.Marks = slices.Compact(out.Marks)
+	return out
+}
+
+// Run looks at the table whenever somebody changes something about nftables, and from time to time, until ctx ends. It leaves the table.
+func (t *Table) Run(ctx context.Context) error {
+	changed := make(chan struct{}, 1)
+	file, raw, err := openEvents()
+	if err != nil {
+		t.log.Debug("changes of nftables are not heard, and looked for every two seconds", "error", err)
+	} else {
+		defer file.Close()
+		done := make(chan struct{})
+		defer func() { _ = file.SetReadDeadline(time.Unix(1, 0)); <-done }()
+		go func() { defer close(done); hear(raw, changed) }()
+	}
+	ticker := time.NewTicker(refresh)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		case <-ticker.C:
+		}
+		t.look()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// idle reports whether there is nothing to mark, and no table. The caller holds mu.
+func (t *Table) idle() bool { return t.begun && len(t.rules) == 0 && !t.built && t.err == nil }
+
+// look checks the table and logs what it could not put right, once.
+func (t *Table) look() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.idle() {
+		return
+	}
+	before := t.err
+	if err := t.check(true); err != nil && (before == nil || before.Error() != err.Error()) {
+		t.log.Error("the marks of our services are not as they shall be", "error", err)
+	}
+}
+
+// hear pokes changed for every change of nftables, until the socket's deadline.
+func hear(raw syscall.RawConn, changed chan<- struct{}) {
+	buf := make([]byte, 8<<10) // what is cut is not needed
+	for {
+		err := raw.Read(func(fd uintptr) bool {
+			_, _, err := unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT)
+			return err != unix.EAGAIN
+		})
+		if err != nil {
+			return
+		}
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func openEvents() (*os.File, syscall.RawConn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socket", err)
+	}
+	file := os.NewFile(uintptr(fd), "nftables")
+	raw, err := file.SyscallConn()
+	err = errors.Join(err, os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: nftablesGroup})))
+	if err != nil {
+		file.Close()
+		return nil, nil, err
+	}
+	return file, raw, nil
+}

@@ -1,0 +1,169 @@
+//go:build netns
+
+package mark
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/govrrpd/govrrpd/test/alone"
+)
+
+func TestMain(m *testing.M) { alone.Main(m) }
+
+// patience bounds every wait of these tests; what they wait for takes milliseconds.
+const patience = 20 * time.Second
+
+func command(t *testing.T, line string) string {
+	t.Helper()
+	args := strings.Fields(line)
+	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	return string(out)
+}
+
+func ruleset(t *testing.T) string { return command(t, "nft -n -s list ruleset") }
+
+// table returns a Table that is kept until the test ends, and removed then.
+func table(t *testing.T, rules ...Rule) *Table {
+	t.Helper()
+	command(t, "ip link set lo up")
+	out := NewTable(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err := out.Configure(rules); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- out.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := out.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	return out
+}
+
+func send(t *testing.T, to string) {
+	t.Helper()
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.MustParseAddrPort(to)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// counts returns how many packets each mark was given, once where they leave and once where they come back over lo.
+func (t *Table) counts() map[uint32]uint64 {
+	out := map[uint32]uint64{}
+	for _, m := range t.Status().Marks {
+		out[m.Mark] = m.Packets
+	}
+	return out
+}
+
+// Each packet gets the mark of the rule that it fits, which a later chain of somebody else sees, and others get none.
+func TestPacketsGetTheirMarks(t *testing.T) {
+	command(t, "nft add table inet witness")
+	t.Cleanup(func() { command(t, "nft delete table inet witness") })
+	command(t, "nft add chain inet witness in { type filter hook input priority 0 ; }")
+	for _, mark := range []int{0, 80, 81} {
+		command(t, fmt.Sprintf("nft add rule inet witness in meta l4proto udp meta mark %d counter", mark))
+	}
+	marks := table(t, everyKind()...)
+	for _, to := range []string{"127.0.0.5:80", "127.0.0.12:8020", "127.0.0.8:8000", "[::1]:9"} {
+		send(t, to)
+	}
+	for _, to := range []string{"127.0.0.4:80", "127.0.0.13:80", "127.0.0.5:81", "127.0.0.5:8021"} {
+		send(t, to)
+	}
+	if got := marks.counts(); got[80] != 6 || got[81] != 2 || got[82] != 0 {
+		t.Errorf("marks were given %v, want 80 six times and 81 twice", got)
+	}
+	seen := command(t, "nft -n list table inet witness")
+	for _, want := range []string{"0x00000000 counter packets 4", "0x00000050 counter packets 3", "0x00000051 counter packets 1"} {
+		if !strings.Contains(seen, want) {
+			t.Errorf("no %q in\n%s", want, seen)
+		}
+	}
+}
+
+// TestMarkTableIsPutBack: what others do to the table is undone, counted, and told.
+func TestMarkTableIsPutBack(t *testing.T) {
+	marks := table(t, everyKind()...)
+	want := ruleset(t)
+	for i, damage := range []string{
+		"nft delete table inet govrrpd_lvs",
+		"nft flush chain inet govrrpd_lvs prerouting",
+		"nft insert rule inet govrrpd_lvs output accept",
+		"nft flush set inet govrrpd_lvs match0_mark80",
+		"nft flush ruleset",
+	} {
+		command(t, damage)
+		alone.Await(t, patience, "the table is as it was after "+damage, func() bool { return ruleset(t) == want })
+		alone.Await(t, patience, "it is counted", func() bool { return marks.Status().Repaired > i })
+	}
+	if got := marks.Status().Repaired; got != 5 {
+		t.Errorf("%d repairs, want 5", got)
+	}
+}
+
+// A table that is as it shall be is left alone by another process that wants the same, and its counters go on.
+func TestTableOfAnEarlierProcessIsAdopted(t *testing.T) {
+	marks := table(t, everyKind()...)
+	send(t, "127.0.0.5:80")
+	if err := NewTable(slog.New(slog.DiscardHandler)).Configure(everyKind()); err != nil {
+		t.Fatal(err)
+	}
+	if got := marks.counts()[80]; got != 2 {
+		t.Errorf("mark 80 was given %d times, want 2", got)
+	}
+}
+
+// What is not wanted any more leaves nothing, also of an earlier process.
+func TestTableGoesWithItsLastRule(t *testing.T) {
+	before := ruleset(t)
+	marks := table(t, everyKind()...)
+	if ruleset(t) == before {
+		t.Fatal("there is no table")
+	}
+	if err := NewTable(slog.New(slog.DiscardHandler)).Configure(nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := marks.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	if after := ruleset(t); after != before {
+		t.Errorf("what is left is\n%s", after)
+	}
+}
+
+// A set may be larger than one message of netlink.
+func TestManyElements(t *testing.T) {
+	r := Rule{Mark: 7, Ports: []PortRange{{80, 80}}, Protocols: []uint8{6}}
+	for i := range 5000 {
+		a := netip.AddrFrom16([16]byte{0: 0x20, 1: 1, 13: byte(i >> 8), 14: byte(i)})
+		r.Addresses = append(r.Addresses, Range{a, a})
+	}
+	marks := table(t, r)
+	marks.mu.Lock()
+	defer marks.mu.Unlock()
+	if err := marks.check(true); err != nil || marks.repaired != 0 {
+		t.Errorf("%d repairs of what was just made (%v)", marks.repaired, err)
+	}
+}
