@@ -36,7 +36,12 @@ func TestKeepalivedWithAGlobalAddressFirst(parent *testing.T) {
 			}
 			us.gov = us.node.Govrrpd(lenient(ours, c.lenient))
 			us.run = us.gov.Process
-			if first := d.capture.AdvertsFrom(peer.port, time.Time{})[0].Packet.Addresses; first[0] != virtual6 {
+			var adverts []netns.Advert
+			d.WaitFor(startup, "an advert of keepalived", func() bool {
+				adverts = d.capture.AdvertsFrom(peer.port, time.Time{})
+				return len(adverts) > 0
+			})
+			if first := adverts[0].Packet.Addresses; first[0] != virtual6 {
 				t.Errorf("keepalived advertises %s, the test is about %s first", first, virtual6)
 			}
 			if c.lenient {
