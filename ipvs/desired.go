@@ -44,7 +44,7 @@ func (v *VirtualServer) pool() pool.Config {
 	if v.consistent() {
 		failed = Quiesce
 	}
-	return pool.Config{Quorum: v.Quorum, Alpha: v.Alpha, OnFailure: failed, Sorry: v.Sorry != nil}
+	return pool.Config{Quorum: v.Quorum, Alpha: v.Alpha, OnFailure: failed, Sorry: v.Sorry != nil, Stay: v.consistent()}
 }
 
 // members returns the servers of v as its pool sees them: by the verdicts on them, and by what was inherited where there is none.

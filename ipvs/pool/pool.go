@@ -30,6 +30,7 @@ type Config struct {
 	Alpha     bool   // a server of Unknown condition counts as Down, not as Up
 	OnFailure Action // of all servers
 	Sorry     bool   // there is a sorry server
+	Stay      bool   // a server leaves the table only where connections have to end: its place in it matters to others, as with mh
 }
 
 // A Server is the state of one.
@@ -38,22 +39,27 @@ type Server struct {
 	Heard      bool // Condition is the verdict of its checks, not what is assumed until there is one
 	Configured int  // its weight by the configuration, 0 or more
 	Weight     int  // its weight now, by the configuration or a check, if it is well
+
+	Override *Override // what operators say of it; nil if nothing
 }
 
 // Reason is why a server does not have the weight that it should have.
 type Reason uint8
 
-// The reasons: none, its checks failed, they have no verdict yet and alpha waits for one, or too few others are well.
+// The reasons: none, its checks failed, they have no verdict yet and alpha waits for one, too few others are well, or an operator said so.
 const (
 	Well Reason = iota
 	Failed
 	Untested
 	BelowQuorum
+	Disabled
+	Draining
+	Drained
 )
 
 // String returns the reason in words, "" for Well.
 func (r Reason) String() string {
-	return [...]string{"", "checks failed", "no verdict yet", "below quorum"}[r]
+	return [...]string{"", "checks failed", "no verdict yet", "below quorum", "disabled", "draining", "drained"}[r]
 }
 
 // A Share is what one server gets.
@@ -131,8 +137,11 @@ func (p *Pool) Shares() []Share { return p.shares }
 func (p *Pool) count(servers []Server) (low, high int) {
 	p.state.Have, p.state.Total = 0, 0
 	for _, s := range servers {
-		w := p.config.Quorum.of(s.Weight)
 		p.state.Total += p.config.Quorum.of(s.Configured)
+		if s.Override.takesOut() {
+			continue
+		}
+		w := p.config.Quorum.of(s.weight())
 		if p.well(s) {
 			p.state.Have += w
 		}
@@ -170,6 +179,9 @@ func (p *Pool) share(servers []Server) {
 // shareOf returns what s gets. A server that is well but has to leave the connections to the sorry server stays with weight 0 whatever
 // OnFailure says: it has done nothing for which the connections that it serves would have to break.
 func (p *Pool) shareOf(s Server) Share {
+	if share, said := p.overridden(s); said {
+		return share
+	}
 	switch {
 	case !p.well(s) && s.Condition == Unknown:
 		return Share{Present: p.config.OnFailure == Quiesce, Reason: Untested}
@@ -178,5 +190,5 @@ func (p *Pool) shareOf(s Server) Share {
 	case p.state.Sorry:
 		return Share{Present: true, Reason: BelowQuorum}
 	}
-	return Share{Present: true, Weight: max(s.Weight, 0)}
+	return Share{Present: true, Weight: max(s.weight(), 0)}
 }

@@ -193,7 +193,7 @@ func anyConfig(r *rand.Rand) Config {
 	if r.IntN(3) == 0 {
 		q.Percent, q.Min, q.Hysteresis = true, q.Min*20, q.Hysteresis*20
 	}
-	return Config{Quorum: q, Alpha: r.IntN(2) == 0, OnFailure: Action(r.IntN(2)), Sorry: r.IntN(2) == 0}
+	return Config{Quorum: q, Alpha: r.IntN(2) == 0, OnFailure: Action(r.IntN(2)), Sorry: r.IntN(2) == 0, Stay: r.IntN(4) == 0}
 }
 
 type walk struct {
@@ -216,7 +216,18 @@ func (w *walk) change(r *rand.Rand) {
 		s := &w.servers[r.IntN(len(w.servers))]
 		s.Condition, s.Weight = Condition(r.IntN(3)), r.IntN(4)
 		s.Heard = s.Condition != Unknown && r.IntN(5) > 0
+		if s.Override = nil; r.IntN(3) == 0 {
+			s.Override = anyOverride(r)
+		}
 	}
+}
+
+func anyOverride(r *rand.Rand) *Override {
+	o := &Override{Kind: Kind(r.IntN(3)), Weighs: r.IntN(2) == 0, Weight: r.IntN(3)}
+	if o.Kind == Drain && r.IntN(2) == 0 {
+		o.Drained, o.Cut = start, r.IntN(2) == 0
+	}
+	return o
 }
 
 // step steps, and says in wrong what must not be.
@@ -226,7 +237,7 @@ func (w *walk) step() {
 	shares := slices.Clone(w.pool.Shares())
 	healthy, serving := 0, 0
 	for i, s := range w.servers {
-		if w.pool.well(s) && s.Weight > 0 {
+		if w.pool.well(s) && s.weight() > 0 && !s.Override.Out() {
 			healthy++
 			if !shares[i].Present {
 				w.wrong = fmt.Sprintf("server %d is well and not in the table", i)
@@ -237,6 +248,9 @@ func (w *walk) step() {
 		}
 		if shares[i].Weight > 0 && (!w.pool.well(s) || !shares[i].Present) {
 			w.wrong = fmt.Sprintf("server %d is not well and has weight", i)
+		}
+		if shares[i].Weight > 0 && s.Override.Out() {
+			w.wrong = fmt.Sprintf("server %d was taken out and has weight", i)
 		}
 	}
 	switch {
