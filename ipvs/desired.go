@@ -61,6 +61,9 @@ func (v *VirtualServer) members(verdicts []Verdict, inherited []Condition) []poo
 	return out
 }
 
+// members returns the servers of s as their checks have them.
+func (s *service) members() []pool.Server { return s.vs.members(s.verdicts, s.inherited) }
+
 // entry returns the service at k as p has decided.
 func (v *VirtualServer) entry(k Key, p *pool.Pool) Entry {
 	e := Entry{Service: v.at(k), Dests: make([]Dest, 0, len(v.Servers)+1)}

@@ -48,6 +48,12 @@ type Options struct {
 	// to a new one, and after an old one is gone. It must not call the Engine and should not take long.
 	OnOwned func([]Key)
 
+	// Overrides are what OnOverrides told an earlier process.
+	Overrides []ServerOverride
+	// OnOverrides, if set, is called by Run with all that operators say of servers, in order, when that changes, and before the kernel has
+	// it. Whoever gave the order is told its error. It must not call the Engine.
+	OnOverrides func([]ServerOverride) error
+
 	// OnOps, if set, is called by Run with each group of changes that was sent to the kernel, and what it answered to each. It must not
 	// keep or change the slices, nor call the Engine.
 	OnOps func([]Op, []error)
@@ -78,6 +84,7 @@ type inbox struct {
 	wanted     []VirtualServer
 	verdicts   Health
 	refresh    time.Duration // 0: as before
+	orders     []*request
 }
 
 // NewEngine returns an Engine that does nothing before Run, and Run nothing to the kernel before the first Configure.

@@ -28,6 +28,10 @@ type reconciler struct {
 	onOps   func([]Op, []error)
 	onPool  func(string, pool.State)
 
+	onOverrides func([]ServerOverride) error
+	overrides   overrides
+	strays      map[ServerID]struct{} // of overrides, those that are not configured
+
 	configured bool
 	services   map[string]*service // by name
 	byKey      map[Key]*service
@@ -70,6 +74,12 @@ func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
 		suspect:   map[Key]struct{}{},
 		drift:     map[Key]int{},
 		failures:  map[Key]map[Op]*failure{},
+
+		onOverrides: o.OnOverrides,
+		overrides:   overrides{},
+	}
+	for _, said := range o.Overrides {
+		r.overrides.set(ServerID{said.Service, said.Server}, said.Override)
 	}
 	for _, k := range o.Owned {
 		r.owned[k] = struct{}{}
@@ -90,7 +100,9 @@ func (r *reconciler) step(now time.Time, in inbox) time.Time {
 		}
 	}
 	if in.configured {
+		first := !r.configured
 		r.configure(now, in.wanted)
+		r.sift(first)
 	}
 	r.observe(in.verdicts)
 	if !now.Before(r.nextRead) {
@@ -100,11 +112,14 @@ func (r *reconciler) step(now time.Time, in inbox) time.Time {
 	if ready {
 		r.takeOn()
 	}
+	r.obey(now, in.orders)
+	r.drain(now)
 	r.decide(now)
 	if ready {
 		r.repair(now)
 		r.reorder(now)
 	}
+	r.answer(in.orders)
 	return r.wakeAt()
 }
 
@@ -119,7 +134,7 @@ func (r *reconciler) outside(f func()) {
 func (r *reconciler) read(now time.Time) {
 	fresh, err := r.table, error(nil)
 	spent := cost(func() { r.outside(func() { fresh, err = r.kernel.Table() }) })
-	r.nextRead = now.Add(max(r.refresh, readShare*spent))
+	r.nextRead = now.Add(max(r.pace(), readShare*spent))
 	if err != nil {
 		if r.readErr == nil || r.readErr.Error() != err.Error() {
 			r.log.Error("the kernel's table cannot be read", "error", err)
@@ -210,6 +225,9 @@ func one(k Key, e Entry, there bool) Table {
 // wakeAt returns when something is to be done without being asked.
 func (r *reconciler) wakeAt() time.Time {
 	at := r.nextRead
+	if end, ok := r.nextDeadline(); ok && end.Before(at) {
+		at = end
+	}
 	for _, failures := range r.failures {
 		for _, f := range failures {
 			if f.retry.Before(at) {

@@ -18,6 +18,8 @@ type Status struct {
 	LastRead      time.Time       `json:"last_read"`       // of the kernel's table; zero before the first
 	Error         string          `json:"error,omitempty"` // why the table cannot be read now
 	Host          HostStatus      `json:"host"`            // what there is beside services
+
+	Strays []ServerOverride `json:"overrides_of_unknown_servers"` // what operators say of servers that are configured no more
 }
 
 // A ServiceStatus is one configured service, of those with one name the virtual server at one of its Keys. Weights and connections are those of the last read.
@@ -50,16 +52,18 @@ type QuorumStatus struct {
 // A ServerStatus is one configured real server.
 type ServerStatus struct {
 	Address       netip.AddrPort `json:"address"`
-	Weight        int            `json:"weight"`           // in the kernel; 0 when it is not there
-	Up            bool           `json:"up"`               // by its checks, or by what is assumed before their first verdict
-	Reason        string         `json:"reason,omitempty"` // why it has not its weight: checks failed, no verdict yet, below quorum
+	Weight        int            `json:"weight"`             // in the kernel; 0 when it is not there
+	Up            bool           `json:"up"`                 // by its checks, or by what is assumed before their first verdict
+	Reason        string         `json:"reason,omitempty"`   // why it has not its weight: checks failed, no verdict yet, below quorum, disabled, draining, drained
+	Override      *pool.Override `json:"override,omitempty"` // what operators say of it
 	ActiveConns   int            `json:"active_connections"`
 	InactiveConns int            `json:"inactive_connections"`
 }
 
 // status returns a snapshot. It is made when somebody asks, since with each change of a large table it would cost more than the change.
 func (r *reconciler) status() Status {
-	out := Status{Services: make([]ServiceStatus, 0, len(r.byKey)), Applied: r.applied, DriftRepaired: r.driftRepaired, Drifts: slices.Clone(r.drifts), LastRead: r.lastRead}
+	out := Status{Services: make([]ServiceStatus, 0, len(r.byKey)), Applied: r.applied, DriftRepaired: r.driftRepaired, Drifts: slices.Clone(r.drifts), LastRead: r.lastRead,
+		Strays: r.overrides.list(r.stray)}
 	if r.readErr != nil {
 		out.Error = r.readErr.Error()
 	}
@@ -88,14 +92,16 @@ func (r *reconciler) serviceStatus(s *service, k Key) ServiceStatus {
 	entry, state := r.table[k], s.pool.State()
 	out.Quorum = QuorumStatus{Held: state.Held, Known: state.Known, Counts: s.vs.Quorum.Of.String(), Have: state.Have, Total: state.Total,
 		Lose: state.Lose, Gain: state.Gain, Since: state.Since}
-	for i, share := range s.pool.Shares() {
+	for i := range s.pool.Shares() {
 		server := s.vs.Servers[i]
+		up, reason := r.condition(s, i)
 		d, load, _ := entry.dest(server.Addr)
 		out.RealServers = append(out.RealServers, ServerStatus{
 			Address:       server.Addr,
 			Weight:        d.Weight,
-			Up:            share.Reason == pool.Well || share.Reason == pool.BelowQuorum,
-			Reason:        share.Reason.String(),
+			Up:            up,
+			Reason:        reason,
+			Override:      r.overrides[s.vs.Name][server.Addr],
 			ActiveConns:   load.Active,
 			InactiveConns: load.Inactive,
 		})

@@ -24,23 +24,26 @@ type Saying struct {
 }
 
 // An Override is what operators say of a server at run time. What they say of its weight is apart from what they say of its being there:
-// each has somebody who said it, and is taken back alone. The zero value is nothing. Two equal Overrides are the same.
+// each has somebody who said it, and is taken back alone. The zero value is nothing. JSON has it as status shows it and a file keeps it.
 type Override struct {
-	Kind     Kind      `json:"kind,omitempty"`
+	Kind     Kind      `json:"kind"`
 	Deadline time.Time `json:"deadline,omitzero"` // a Drain has ended by then; zero: whenever its connections have
 	By       Saying    `json:"by,omitzero"`       // unset with None
 
-	Quiet   time.Time `json:"quiet,omitzero"`      // since when a Drain has seen no connections; zero while there are some
 	Drained time.Time `json:"drained,omitzero"`    // when a Drain ended; zero before that
 	Cut     bool      `json:"cut_short,omitempty"` // it ended by its deadline, with connections left
 
-	Weighs   bool   `json:"weighs,omitempty"` // Weight is what the server has when it serves
-	Weight   int    `json:"weight,omitempty"` // 0 or more
+	Weight   *int   `json:"weight,omitempty"` // what the server has when it serves, 0 or more; nil: what its checks or the configuration say
 	WeightBy Saying `json:"weight_by,omitzero"`
+
+	quiet time.Time // since when a Drain has seen no connections; zero while there are some
 }
 
+// Nothing reports whether nobody says anything.
+func (o *Override) Nothing() bool { return o == nil || o.Kind == None && o.Weight == nil }
+
 // Out reports whether an operator has taken the server out, so that it gets no new connections; nobody has by a nil Override.
-func (o *Override) Out() bool { return o.takesOut() || o != nil && o.Weighs && o.Weight <= 0 }
+func (o *Override) Out() bool { return o.takesOut() || o != nil && o.Weight != nil && *o.Weight <= 0 }
 
 func (o *Override) takesOut() bool { return o != nil && o.Kind != None }
 
@@ -73,10 +76,28 @@ func (k Kind) String() string {
 
 // weight returns the weight of s if it serves: what an operator says comes before what a check says.
 func (s Server) weight() int {
-	if s.Override != nil && s.Override.Weighs {
-		return s.Override.Weight
+	if s.Override != nil && s.Override.Weight != nil {
+		return *s.Override.Weight
 	}
 	return s.Weight
+}
+
+// Well reports whether s counts as well by its checks, or by what is assumed of it until their first verdict.
+func (p *Pool) Well(s Server) bool { return p.well(s) }
+
+// HaveWith returns what the pool would have of its quorum if o were said of s, which is one of those of the last Step.
+func (p *Pool) HaveWith(s Server, o *Override) int {
+	have := p.state.Have - p.counts(s)
+	s.Override = o
+	return have + p.counts(s)
+}
+
+// counts returns what s gives to the quorum.
+func (p *Pool) counts(s Server) int {
+	if s.Override.takesOut() || !p.well(s) {
+		return 0
+	}
+	return p.config.Quorum.of(s.weight())
 }
 
 // overridden returns what s gets by what an operator says, and false if nobody said anything of its being there. One that drains stays also

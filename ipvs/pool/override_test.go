@@ -29,10 +29,10 @@ func TestWhatOperatorsSayComesFirst(t *testing.T) {
 		{"drained is out", Config{}, said("uuu", drained), Share{Reason: Drained}},
 		{"but for its place", Config{Stay: true}, said("uuu", drained), Share{Present: true, Reason: Drained}},
 		{"which it loses with its last connections", Config{Stay: true}, said("uuu", cut), Share{Reason: Drained}},
-		{"a weight", Config{}, said("uuu", Override{Weighs: true, Weight: 9}), Share{Present: true, Weight: 9}},
-		{"a weight of 0", Config{}, said("uuu", Override{Weighs: true}), Share{Present: true}},
-		{"a weight does not heal", Config{}, said("duu", Override{Weighs: true, Weight: 9}), Share{Reason: Failed}},
-		{"nor does it undo a drain", Config{}, said("uuu", Override{Kind: Drain, Weighs: true, Weight: 9}), Share{Present: true, Reason: Draining}},
+		{"a weight", Config{}, said("uuu", Override{Weight: new(9)}), Share{Present: true, Weight: 9}},
+		{"a weight of 0", Config{}, said("uuu", Override{Weight: new(0)}), Share{Present: true}},
+		{"a weight does not heal", Config{}, said("duu", Override{Weight: new(9)}), Share{Reason: Failed}},
+		{"nor does it undo a drain", Config{}, said("uuu", Override{Kind: Drain, Weight: new(9)}), Share{Present: true, Reason: Draining}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := New(tt.config)
@@ -55,8 +55,8 @@ func TestWhoIsTakenOutDoesNotCount(t *testing.T) {
 		{"disabled", Override{Kind: Disable}, 10, true, false},
 		{"draining", Override{Kind: Drain}, 10, true, false},
 		{"drained", Override{Kind: Drain, Drained: start}, 10, true, false},
-		{"lighter", Override{Weighs: true, Weight: 2}, 12, true, true},
-		{"without weight", Override{Weighs: true}, 10, true, false},
+		{"lighter", Override{Weight: new(2)}, 12, true, true},
+		{"without weight", Override{Weight: new(0)}, 10, true, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := New(Config{Quorum: Quorum{Min: 12}}).Step(start, said("uuu", tt.override))

@@ -223,7 +223,10 @@ func (w *walk) change(r *rand.Rand) {
 }
 
 func anyOverride(r *rand.Rand) *Override {
-	o := &Override{Kind: Kind(r.IntN(3)), Weighs: r.IntN(2) == 0, Weight: r.IntN(3)}
+	o := &Override{Kind: Kind(r.IntN(3))}
+	if r.IntN(2) == 0 {
+		o.Weight = new(r.IntN(3))
+	}
 	if o.Kind == Drain && r.IntN(2) == 0 {
 		o.Drained, o.Cut = start, r.IntN(2) == 0
 	}
