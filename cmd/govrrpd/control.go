@@ -41,8 +41,10 @@ func (d *daemon) serveControl(ctx context.Context, listener net.Listener) error 
 	d.serveHandovers(mux)
 	d.serveAnnounce(mux)
 	d.serveWhichReal(mux)
+	d.serveOverrides(mux)
 	server := &http.Server{
 		Handler:     mux,
+		ConnContext: withCaller,
 		ErrorLog:    slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
 		ReadTimeout: controlDeadline, WriteTimeout: 2 * controlDeadline, // a client that does not read, after the longest reload
 	}

@@ -28,6 +28,8 @@ const (
 const (
 	exitFailed = 1
 	exitUsage  = 2
+
+	exitDeadline = 3 // of drain --wait
 )
 
 // errUsage marks errors in how a command was called.
@@ -48,6 +50,9 @@ func execute(ctx context.Context, args []string) int {
 	case errors.Is(err, errUsage):
 		complain(os.Stderr, err)
 		return exitUsage
+	case errors.Is(err, errCut):
+		complain(os.Stderr, err)
+		return exitDeadline
 	}
 	complain(os.Stderr, err)
 	return exitFailed
@@ -86,6 +91,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef("%v; see %s --help", err, c.CommandPath()) })
 	root.AddCommand(newRunCommand(), newRouterCommand(), newCheckCommand(), newReloadCommand(), newStatusCommand(), newVersionCommand(),
 		newFailoverCommand(), newTakeoverCommand(), newAnnounceCommand(), newWhichRealCommand())
+	root.AddCommand(newOverrideCommands()...)
 	return root
 }
 

@@ -65,6 +65,8 @@ type EngineStatus struct {
 	Drifts        []ipvs.Drift    `json:"drifts"`         // the last of them and of those that are still there, the newest last
 	LastRead      time.Time       `json:"last_read"`
 	Error         string          `json:"error,omitempty"`
+
+	Strays []ipvs.ServerOverride `json:"overrides_of_unknown_servers"` // what operators say of servers that are configured no more
 }
 
 // status asks every part for a snapshot.
@@ -87,7 +89,8 @@ func (d *daemon) status() Status {
 	engine := d.engine.Status()
 	s.IPVS, s.Marks = nonNil(engine.Services), d.marks.Status()
 	s.Engine = EngineStatus{Applied: engine.Applied, DriftRepaired: engine.DriftRepaired,
-		Drifts: nonNil(engine.Drifts), LastRead: engine.LastRead, Error: engine.Error, Host: engine.Host}
+		Drifts: nonNil(engine.Drifts), LastRead: engine.LastRead, Error: engine.Error, Host: engine.Host,
+		Strays: nonNil(engine.Strays)}
 	s.Checks = nonNil(d.checks.Status())
 	return s
 }

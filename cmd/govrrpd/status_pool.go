@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/govrrpd/govrrpd/ipvs"
+	"github.com/govrrpd/govrrpd/ipvs/pool"
 )
 
 // serviceState is the last column of a virtual server: what is wrong, in capitals.
@@ -26,13 +28,24 @@ func serviceState(s ipvs.ServiceStatus) string {
 }
 
 // serverState is the last column of a real server.
-func serverState(r ipvs.ServerStatus) string {
+func serverState(r ipvs.ServerStatus, now time.Time) string {
 	state := "up"
 	if !r.Up {
 		state = "DOWN"
 	}
-	if r.Reason != "" && r.Reason != "checks failed" {
-		state += ": " + r.Reason
+	said := overrideText(r.Override, now)
+	for _, why := range []string{reasonText(r), said} {
+		if why != "" {
+			state += ": " + why
+		}
 	}
 	return state
+}
+
+// reasonText is why r has not its weight, unless that is said elsewhere on its line.
+func reasonText(r ipvs.ServerStatus) string {
+	if r.Reason == "checks failed" || r.Override != nil && r.Override.Kind != pool.None {
+		return ""
+	}
+	return r.Reason
 }

@@ -29,7 +29,8 @@ func writeStatusText(w io.Writer, s Status, part string, now time.Time) error {
 	}
 	if part == "" || part == "ipvs" {
 		writeHost(t, s.Engine.Host, now)
-		writeIPVS(t, s.IPVS)
+		writeIPVS(t, s.IPVS, now)
+		writeStrays(t, s.Engine.Strays, now)
 		writeMarks(t, s.Marks)
 		writeDrift(t, s.Engine, now)
 	}
@@ -179,12 +180,12 @@ func headingOf(k vrrp.WarningKind) string {
 	return "WARNING"
 }
 
-func writeIPVS(w io.Writer, services []ipvs.ServiceStatus) {
+func writeIPVS(w io.Writer, services []ipvs.ServiceStatus, now time.Time) {
 	fmt.Fprintln(w, "IPVS\tADDRESS\tSCHEDULER\tFORWARD\tWEIGHT\tACTIVE\tINACTIVE\tSTATE")
 	for _, s := range services {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\t\t\t%s\n", s.Name, serviceKey(s), s.Scheduler, s.Forward, serviceState(s))
 		for _, r := range s.RealServers {
-			fmt.Fprintf(w, "\t  %s\t\t\t%d\t%d\t%d\t%s\n", r.Address, r.Weight, r.ActiveConns, r.InactiveConns, serverState(r))
+			fmt.Fprintf(w, "\t  %s\t\t\t%d\t%d\t%d\t%s\n", r.Address, r.Weight, r.ActiveConns, r.InactiveConns, serverState(r, now))
 		}
 	}
 	writeNone(w, len(services), "virtual_server")
