@@ -11,7 +11,7 @@ import (
 func (r *reconciler) decide(now time.Time) {
 	for name := range r.undecided {
 		if s := r.services[name]; s != nil {
-			s.pool.Step(now, r.overrides.over(s, s.members()))
+			s.pool.Step(now, r.overrides.over(&s.vs, s.members()))
 			r.tell(s)
 		}
 	}

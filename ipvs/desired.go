@@ -15,11 +15,14 @@ func Schedulers() []string {
 // Desired returns the table that serves vs with the servers that h does not call Down; Unknown counts as up, but for alpha. A server
 // that is up has the weight of its verdict, or the configured one. A sorry server stands in while the quorum is not held, judged without a
 // history. Of virtual servers with the same Key the first counts.
-func Desired(vs []VirtualServer, h Health) Table {
+func Desired(vs []VirtualServer, h Health) Table { return desired(vs, h, nil) }
+
+// desired is Desired where operators said something of some servers.
+func desired(vs []VirtualServer, h Health, said overrides) Table {
 	t := make(Table, len(vs))
 	for i := range vs {
 		p := pool.New(vs[i].pool())
-		p.Step(time.Time{}, vs[i].members(vs[i].verdicts(h), nil))
+		p.Step(time.Time{}, said.over(&vs[i], vs[i].members(vs[i].verdicts(h), nil)))
 		for _, k := range vs[i].Keys {
 			if _, twice := t[k]; !twice {
 				t[k] = vs[i].entry(k, p)

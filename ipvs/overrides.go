@@ -35,10 +35,10 @@ func (o overrides) set(id ServerID, said pool.Override) {
 	o[id.Service][id.Addr] = &said
 }
 
-// over puts what is said into servers, which are those of s, and returns them.
-func (o overrides) over(s *service, servers []pool.Server) []pool.Server {
-	if said := o[s.vs.Name]; said != nil {
-		for i, server := range s.vs.Servers {
+// over puts what is said into servers, which are those of v, and returns them.
+func (o overrides) over(v *VirtualServer, servers []pool.Server) []pool.Server {
+	if said := o[v.Name]; said != nil {
+		for i, server := range v.Servers {
 			servers[i].Override = said[server.Addr]
 		}
 	}
@@ -107,24 +107,19 @@ func (r *reconciler) saveOverrides() (err error) {
 	return err
 }
 
-// drain goes on with the drains that have not ended: after each read of the table, at once for servers that are not in it, and when their time is over.
+// drain goes on with the drains that have not ended: after each read of the table, at once for servers that are not in it, and when their
+// time is over.
 func (r *reconciler) drain(now time.Time) {
+	if !r.configured {
+		return
+	}
 	ended := false
 	for name, servers := range r.overrides {
-		s := r.services[name]
-		if s == nil {
-			continue
-		}
 		for a, said := range servers {
-			if said.Drains() && s.vs.server(a) >= 0 {
-				next := r.drained(now, s, a, *said)
+			if said.Drains() {
+				next := r.drained(now, ServerID{name, a}, *said)
 				servers[a] = &next
-				if next.Drains() {
-					continue
-				}
-				ended = true
-				r.markService(s)
-				r.log.Info("server has drained", "service", name, "server", a, "took", now.Sub(next.By.When).Round(time.Second), "cut_short", next.Cut)
+				ended = ended || !next.Drains()
 			}
 		}
 	}
@@ -133,18 +128,25 @@ func (r *reconciler) drain(now time.Time) {
 	}
 }
 
-// drained returns what is said of the server at a as the table and the time leave it.
-func (r *reconciler) drained(now time.Time, s *service, a netip.AddrPort, said pool.Override) pool.Override {
-	if r.table != nil && s.taken {
-		conns, there, idle := r.connections(s, a)
-		switch {
-		case !there:
+// drained returns what is said of a server as the table and the time leave it.
+func (r *reconciler) drained(now time.Time, id ServerID, said pool.Override) pool.Override {
+	s := r.services[id.Service]
+	switch {
+	case r.stray(id):
+		return said.Absent(now) // the reload that removed it has ended its connections
+	case r.table != nil && s.taken:
+		conns, there, idle := r.connections(s, id.Addr)
+		if !there {
 			said = said.Absent(now)
-		case idle && r.lastRead.Equal(now):
+		} else if idle && r.lastRead.Equal(now) {
 			said = said.Counted(now, conns)
 		}
 	}
-	return said.Expired(now)
+	if said = said.Expired(now); !said.Drains() {
+		r.markService(s)
+		r.log.Info("server has drained", "service", id.Service, "server", id.Addr, "took", now.Sub(said.By.When).Round(time.Second), "cut_short", said.Cut)
+	}
+	return said
 }
 
 // connections returns how many connections the server at a has in the services of s, whether it is in one of them, and whether it takes no new
@@ -179,6 +181,9 @@ func (r *reconciler) pace() time.Duration {
 
 // nextDeadline returns when the first of the drains has to end; false if none has to.
 func (r *reconciler) nextDeadline() (at time.Time, ok bool) {
+	if !r.configured {
+		return at, false
+	}
 	for _, servers := range r.overrides {
 		for _, said := range servers {
 			if said.Drains() && !said.Deadline.IsZero() && (!ok || said.Deadline.Before(at)) {

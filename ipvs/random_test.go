@@ -268,7 +268,11 @@ func (s *storm) verdicts(all bool) {
 	s.step(inbox{verdicts: in})
 }
 
-func (s *storm) step(in inbox) time.Time { return s.r.step(s.now, in) }
+func (s *storm) step(in inbox) time.Time {
+	next := s.r.step(s.now, in)
+	s.checkNobodyIdles()
+	return next
+}
 
 // event is one thing that happens.
 func (s *storm) event() {
@@ -276,13 +280,15 @@ func (s *storm) event() {
 	if s.IntN(3) == 0 {
 		s.refused[pick(s.wild, AddService, AddDest, AddDest, EditDest, EditService)] = true
 	}
-	switch s.IntN(6) {
+	switch s.IntN(8) {
 	case 0, 1:
 		s.configure(s.configuration())
 	case 2, 3:
 		s.verdicts(false)
 	case 4:
 		s.meddle()
+	case 5, 6:
+		s.order()
 	}
 	s.now = s.now.Add(time.Duration(s.IntN(3000)) * time.Millisecond)
 	s.step(inbox{})
@@ -297,6 +303,7 @@ func (s *storm) settle() {
 	}
 	s.configure(last)
 	s.verdicts(true)
+	s.carry(0)
 	steps := 0
 	for end := s.now.Add(2 * retryMax); s.now.Before(end) && steps < 1000; steps++ {
 		if next := s.step(inbox{}); next.After(s.now) {
@@ -310,7 +317,7 @@ func (s *storm) settle() {
 
 // arrived returns how the kernel's table differs from what is wanted.
 func (s *storm) arrived() string {
-	want := Desired(s.wanted, s.health)
+	want := desired(s.wanted, s.health, s.r.overrides)
 	for k, e := range s.theirs {
 		want[k] = e
 	}
