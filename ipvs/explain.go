@@ -36,11 +36,24 @@ func (o Op) hint(err error) string {
 	return h
 }
 
+// needsAdmin is what to do where the kernel lets this process change nothing. IPVS asks for the capability in the first user namespace, whoever
+// owns the network namespace.
+const needsAdmin = "the process needs CAP_NET_ADMIN, and not that of a user namespace: a rootless container has none for IPVS"
+
+// explainRead says what the kernel's error means for a read of the table, and what to do about it.
+func explainRead(err error) error {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) || errno != syscall.EPERM && errno != syscall.EACCES {
+		return err
+	}
+	return fmt.Errorf("%s (%w)", needsAdmin, err)
+}
+
 // systemHint is for what does not depend on the values of the change.
 func systemHint(k Key, errno syscall.Errno) string {
 	switch errno {
 	case syscall.EPERM, syscall.EACCES:
-		return "the process needs CAP_NET_ADMIN"
+		return needsAdmin
 	case syscall.ENOMEM, syscall.ENOBUFS, syscall.ENOSPC:
 		return "the kernel is out of memory: have fewer services and servers, or more memory"
 	case syscall.EPROTONOSUPPORT:

@@ -48,7 +48,7 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 	o := Op{AddService, svc(Key{Proto: SCTP, Addr: tcp("192.0.2.10:80").Addr}, "rr"), Dest{}}
 	const memory = "the kernel is out of memory: have fewer services and servers, or more memory"
 	for _, tt := range append(wrong(),
-		refusal{o, syscall.EPERM, "the process needs CAP_NET_ADMIN"},
+		refusal{o, syscall.EPERM, needsAdmin},
 		refusal{o, syscall.ENOMEM, memory},
 		refusal{o, syscall.ENOBUFS, memory},
 		refusal{o, syscall.EPROTONOSUPPORT, "this kernel does not balance sctp"},
@@ -62,5 +62,20 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 	}
 	if err := explain(o, ErrUnconfirmed); !errors.Is(err, ErrUnconfirmed) {
 		t.Errorf("error %v, want one that is %v", err, ErrUnconfirmed)
+	}
+}
+
+func TestExplainReadSaysWhatToDo(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{os.NewSyscallError("netlink", syscall.EPERM), needsAdmin + " (netlink: operation not permitted)"},
+		{os.NewSyscallError("netlink", syscall.ENOBUFS), "netlink: no buffer space available"},
+		{ErrNoIPVS, ErrNoIPVS.Error()},
+	} {
+		if err := explainRead(tt.err); err.Error() != tt.want || !errors.Is(err, tt.err) {
+			t.Errorf("got  %v\nwant %s", err, tt.want)
+		}
 	}
 }

@@ -20,7 +20,8 @@ func modprobe(module string) error {
 	}
 	out, err := exec.CommandContext(ctx, path, module).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("modprobe %s: %w: %s", module, err, bytes.TrimSpace(out))
+		text := bytes.ReplaceAll(bytes.TrimSpace(out), []byte("\n"), []byte("; ")) // it is to be on one line of a log
+		return fmt.Errorf("modprobe %s: %w: %s", module, err, text)
 	}
 	return nil
 }

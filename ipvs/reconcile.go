@@ -43,6 +43,7 @@ type reconciler struct {
 	lastRead time.Time
 	nextRead time.Time
 	readErr  error
+	unread   int // reads that failed, one after another
 
 	owned    map[Key]struct{}
 	dirty    map[Key]struct{} // may differ from what is wanted
@@ -136,18 +137,26 @@ func (r *reconciler) read(now time.Time) {
 	spent := cost(func() { r.outside(func() { fresh, err = r.kernel.Table() }) })
 	r.nextRead = now.Add(max(r.pace(), readShare*spent))
 	if err != nil {
-		if r.readErr == nil || r.readErr.Error() != err.Error() {
-			r.log.Error("the kernel's table cannot be read", "error", err)
-		}
-		r.readErr = err
+		r.unreadable(now, explainRead(err))
 		return
 	}
 	if r.readErr != nil {
 		r.log.Info("the kernel's table can be read again")
 	}
 	r.compare(now, fresh)
-	r.table, r.lastRead, r.readErr = fresh, now, nil
+	r.table, r.lastRead, r.readErr, r.unread = fresh, now, nil, 0
 	clear(r.suspect)
+}
+
+// unreadable notes that the table could not be read; the next try waits twice as long as the last.
+func (r *reconciler) unreadable(now time.Time, err error) {
+	retry := max(r.nextRead.Sub(now), backoff(r.unread))
+	r.nextRead = now.Add(retry)
+	r.unread++
+	if r.readErr == nil || r.readErr.Error() != err.Error() {
+		r.log.Error("the kernel's table cannot be read", "error", err, "retry_in", retry)
+	}
+	r.readErr = err
 }
 
 // compare marks what is not as it was left, and logs what others did.

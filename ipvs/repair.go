@@ -207,9 +207,12 @@ func (r *reconciler) fail(op Op, err error, now time.Time) *failure {
 func (f *failure) note(err error, now time.Time) {
 	f.logged = f.logged && f.err.Error() == err.Error()
 	f.err = err
-	f.retry = now.Add(min(retryFirst<<min(f.times, 10), retryMax))
+	f.retry = now.Add(backoff(f.times))
 	f.times++
 }
+
+// backoff is how long to wait for what has gone wrong so many times before.
+func backoff(times int) time.Duration { return min(retryFirst<<min(times, 10), retryMax) }
 
 // worthALine reports whether f says something new. That our picture of the kernel was out of date is no fault by itself; only if it
 // happens to the same change again.

@@ -302,8 +302,11 @@ func TestEngineWithoutATableWaitsAndWithAnOldOneGoesOn(t *testing.T) {
 		if s := b.Status(); s.Error != "no table" || !s.LastRead.IsZero() || b.logged("level=ERROR") != 1 {
 			t.Errorf("status %+v, want the error, logged once:\n%s", s, b.log)
 		}
+		if _, reads := k.counts(); reads != 6 { // after 0, 1, 3, 7, 15 and 31 seconds
+			t.Errorf("%d reads in a minute, want 6", reads)
+		}
 		k.fail(nil, nil)
-		b.sleep(RefreshDefault)
+		b.sleep(retryMax)
 		b.did(shopAdded...)
 		if s := b.Status(); s.Error != "" || s.LastRead.IsZero() {
 			t.Errorf("status %+v, want no error and the time of the read", s)

@@ -112,7 +112,7 @@ func (o SettingOp) hint(err error) string {
 	case !errors.As(err, &errno):
 		return ""
 	case o.Verb != SetSysctl && (errno == syscall.EPERM || errno == syscall.EACCES):
-		return "the process needs CAP_NET_ADMIN"
+		return needsAdmin
 	case errno == syscall.EROFS:
 		return "/proc/sys is mounted read-only here: set it outside of the container"
 	}

@@ -24,3 +24,10 @@ func writeDrift(w io.Writer, e EngineStatus, now time.Time) {
 	}
 	fmt.Fprintln(w)
 }
+
+// writeUnread says that what is shown of the table is old, or nothing. In the status of everything that is further up.
+func writeUnread(w io.Writer, err, part string) {
+	if part == "ipvs" && err != "" {
+		fmt.Fprintf(w, "  THE KERNEL'S TABLE CANNOT BE READ: %s\n\n", err)
+	}
+}

@@ -31,6 +31,7 @@ func writeStatusText(w io.Writer, s Status, part string, now time.Time) error {
 		writeHost(t, s.Engine.Host, now)
 		writeIPVS(t, s.IPVS, now)
 		writeStrays(t, s.Engine.Strays, now)
+		writeUnread(t, s.Engine.Error, part)
 		writeMarks(t, s.Marks)
 		writeDrift(t, s.Engine, now)
 	}

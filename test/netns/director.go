@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -67,11 +68,11 @@ func (d *Director) Write(config string) {
 	d.node.w.must(os.WriteFile(d.Config, []byte(config), 0o644), "%s: configuration", d.node.Name)
 }
 
-// Restart starts the director again after it ended.
-func (d *Director) Restart() {
+// Restart starts the director again after it ended, as a program of those in front of it if there are any: "setpriv", "--bounding-set", ….
+func (d *Director) Restart(front ...string) {
 	d.node.w.t.Helper()
-	argv := append([]string{d.node.w.Program(), "run", "-c", d.Config, "--socket", d.Socket}, d.flags...)
-	d.Process = d.node.Start("govrrpd", argv...)
+	argv := append(slices.Clone(front), d.node.w.Program(), "run", "-c", d.Config, "--socket", d.Socket)
+	d.Process = d.node.Start("govrrpd", append(argv, d.flags...)...)
 }
 
 // Command runs a command of govrrpd that talks to this director, and returns what it printed and whether it went well.
