@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
+	"github.com/govrrpd/govrrpd/ipvs"
 	"github.com/govrrpd/govrrpd/ipvs/mark"
 )
 
@@ -42,4 +44,13 @@ func writeMarks(w io.Writer, s mark.Status) {
 		fmt.Fprintf(w, "  ERROR: %s\n", s.Error)
 	}
 	fmt.Fprintln(w)
+}
+
+// addMarks has what others did to the marks among what they did to the services: both are changes of one table to whoever made them.
+func (e *EngineStatus) addMarks(s mark.Status) {
+	for _, d := range s.Drifts {
+		e.Drifts = append(e.Drifts, ipvs.Drift{Service: "marks", Found: d.Found, Undo: "make the table again", Seen: d.Seen, Repaired: d.Repaired})
+	}
+	slices.SortStableFunc(e.Drifts, func(a, b ipvs.Drift) int { return a.Seen.Compare(b.Seen) })
+	e.DriftRepaired += s.Repaired
 }

@@ -91,6 +91,7 @@ func (d *daemon) status() Status {
 	s.Engine = EngineStatus{Applied: engine.Applied, DriftRepaired: engine.DriftRepaired,
 		Drifts: nonNil(engine.Drifts), LastRead: engine.LastRead, Error: engine.Error, Host: engine.Host,
 		Strays: nonNil(engine.Strays)}
+	s.Engine.addMarks(s.Marks)
 	s.Checks = nonNil(d.checks.Status())
 	return s
 }

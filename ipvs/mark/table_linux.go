@@ -37,13 +37,15 @@ type Table struct {
 	begun    bool // Configure was called: what an earlier process left is looked after
 	built    bool // the kernel's table is, as far as we know, there
 	repaired int
-	err      error // why the kernel's table is not as it shall be
+	drifts   []Drift // the last driftKept, the newest last
+	err      error   // why the kernel's table is not as it shall be
 }
 
 // A Status is a snapshot of what a Table keeps, with the names of the control socket's JSON.
 type Status struct {
 	Marks    []MarkStatus `json:"marks"`          // in the order of their numbers
 	Repaired int          `json:"drift_repaired"` // how often somebody's change was put right
+	Drifts   []Drift      `json:"drifts"`         // the last 100 of them, the newest last
 	Error    string       `json:"error,omitempty"`
 }
 
@@ -86,18 +88,16 @@ func (t *Table) compare(drift bool) error {
 		return t.clear(conn)
 	}
 	found := t.wanted.differs(conn)
-	if found == "" {
-		t.built = true
-		return nil
+	if drift && t.built && found != "" {
+		t.drifted(conn, found, time.Now())
 	}
-	if err := t.wanted.replace(conn); err != nil {
-		return fmt.Errorf("nftables table %s: %w", tableName, tellRefusal(err))
-	}
-	if drift && t.built {
-		t.repaired++
-		t.log.Warn("somebody changed the marks of our services, and they are put back", "table", tableName, "found", found)
+	if found != "" {
+		if err := t.wanted.replace(conn); err != nil {
+			return fmt.Errorf("nftables table %s: %w", tableName, tellRefusal(err))
+		}
 	}
 	t.built = true
+	t.mended(time.Now())
 	return nil
 }
 
@@ -136,7 +136,7 @@ func tellRefusal(err error) error {
 func (t *Table) Status() Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := Status{Marks: []MarkStatus{}, Repaired: t.repaired}
+	out := Status{Marks: []MarkStatus{}, Repaired: t.repaired, Drifts: slices.Clone(t.drifts)}
 	if t.err != nil {
 		out.Error = t.err.Error()
 	}

@@ -107,16 +107,20 @@ func TestPacketsGetTheirMarks(t *testing.T) {
 func TestMarkTableIsPutBack(t *testing.T) {
 	marks := table(t, everyKind()...)
 	want := ruleset(t)
-	for i, damage := range []string{
-		"nft delete table inet govrrpd_lvs",
-		"nft flush chain inet govrrpd_lvs prerouting",
-		"nft insert rule inet govrrpd_lvs output accept",
-		"nft flush set inet govrrpd_lvs match0_mark80",
-		"nft flush ruleset",
+	for i, damage := range []struct{ command, found string }{
+		{"nft delete table inet govrrpd_lvs", "table govrrpd_lvs removed"},
+		{"nft flush chain inet govrrpd_lvs prerouting", "the rules of chain prerouting changed"},
+		{"nft insert rule inet govrrpd_lvs output accept", "the rules of chain output changed"},
+		{"nft flush set inet govrrpd_lvs match0_mark80", "set match0_mark80 changed"},
+		{"nft flush ruleset", "table govrrpd_lvs removed"},
 	} {
-		command(t, damage)
-		alone.Await(t, patience, "the table is as it was after "+damage, func() bool { return ruleset(t) == want })
+		command(t, damage.command)
+		alone.Await(t, patience, "the table is as it was after "+damage.command, func() bool { return ruleset(t) == want })
 		alone.Await(t, patience, "it is counted", func() bool { return marks.Status().Repaired > i })
+		drifts := marks.Status().Drifts
+		if last := drifts[len(drifts)-1]; len(drifts) != i+1 || last.Found != damage.found || last.Repaired.IsZero() {
+			t.Errorf("%s: told as %+v, want %q", damage.command, drifts, damage.found)
+		}
 	}
 	if got := marks.Status().Repaired; got != 5 {
 		t.Errorf("%d repairs, want 5", got)

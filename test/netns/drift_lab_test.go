@@ -3,6 +3,7 @@
 package netns_test
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -22,25 +23,31 @@ type drift struct {
 	service string     // that the status names
 	found   string     // what the status says was found
 	changes int        // that put it right
+	logged  string     // the line of the log has this, and not the service
 }
 
 // drifts has a row for each kind of drift. They are done one after another, and the largest last: of many changes in a minute not each
 // has a line in the log.
 func drifts() []drift {
 	services := netns.TrafficServices()
-	nat4, tun4, dr6, tun6 := services[0], services[2], services[4], services[5]
+	nat4, dr4, tun4, dr6, tun6 := services[0], services[1], services[2], services[4], services[5]
 	at := func(s netns.TrafficService) string { return s.Addr.String() }
 	server := func(s netns.TrafficService, i int) string { return s.Servers[i].String() }
 	adm := func(args ...string) [][]string { return [][]string{append([]string{"ipvsadm"}, args...)} }
 	return []drift{
-		{"a server deleted", adm("-d", "-t", at(nat4), "-r", server(nat4, 0)), nil, "nat4", "server " + server(nat4, 0) + " removed", 1},
-		{"a weight changed", adm("-e", "-t", at(dr6), "-r", server(dr6, 1), "-g", "-w", "9"), nil, "dr6", dest(dr6, 1, 9), 1},
+		{"a server deleted", adm("-d", "-t", at(nat4), "-r", server(nat4, 0)), nil, "nat4", "server " + server(nat4, 0) + " removed", 1, ""},
+		{"a weight changed", adm("-e", "-t", at(dr6), "-r", server(dr6, 1), "-g", "-w", "9"), nil, "dr6", dest(dr6, 1, 9), 1, ""},
 		{"a server's bounds changed", adm("-e", "-t", at(tun4), "-r", server(tun4, 2), "-i", "-w", "1", "-x", "100", "-y", "10"), nil, "tun4",
-			dest(tun4, 2, 1) + " upper 100 lower 10", 1},
-		{"a service's options changed", adm("-E", "-t", at(nat4), "-s", "sh", "-p", "60"), nil, "nat4", "service tcp " + at(nat4) + " sh persistent 1m0s/32", 1},
+			dest(tun4, 2, 1) + " upper 100 lower 10", 1, ""},
+		{"a service's options changed", adm("-E", "-t", at(nat4), "-s", "sh", "-p", "60"), nil, "nat4", "service tcp " + at(nat4) + " sh persistent 1m0s/32", 1, ""},
+		{"a service deleted", adm("-D", "-t", at(dr4)), nil, "dr4", "service removed", 4, ""},
+		{"the sync daemon stopped", adm("--stop-daemon", "master"), []string{"ipvsadm", "-L", "--daemon"}, "sync daemon master", "none", 1,
+			`setting="sync daemon master" found=none`},
+		{"timeouts changed", adm("--set", "700", "0", "0"), []string{"ipvsadm", "-L", "--timeout"}, "timeouts", "tcp 11m40s, tcp_fin 2m0s, udp 5m0s", 1,
+			`found="tcp 11m40s`},
 		{"a server added", adm("-a", "-t", at(tun6), "-r", "[2001:db8:0:2::77]:7003", "-i", "-w", "1"), nil, "tun6",
-			"server [2001:db8:0:2::77]:7003 tun weight 1 added", 1},
-		{"everything deleted", adm("-C"), nil, "nat4", "service removed", 6 * 4},
+			"server [2001:db8:0:2::77]:7003 tun weight 1 added", 1, ""},
+		{"everything deleted", adm("-C"), nil, "nat4", "service removed", 6 * 4, ""},
 	}
 }
 
@@ -54,7 +61,7 @@ func (d drift) look(n *netns.Node) string {
 func TestDriftIsPutRightWhileTrafficRuns(t *testing.T) {
 	// The director's own interval, not one of this test: it is its default that has to be short enough.
 	first := wrr("1 weight = 3", "2 weight = 2", "3 weight = 1")
-	first.global = "global {}\n\n"
+	first.global = "global {}\nipvs {\n  timeouts { tcp = \"800s\" }\n}\nsync_daemon {\n  state     = \"master\"\n  interface = \"inside\"\n}\n\n"
 	tr := newTraffic(t, first)
 	// Flows whose server is away for a moment wait for it; the Site has it that they end.
 	tr.LB1.Sysctl("net.ipv4.vs.expire_nodest_conn", "0")
@@ -131,7 +138,7 @@ func (tr *traffic) told(d drift) {
 	if !seen {
 		tr.t.Errorf("%s: status has %+v, want one of %s repaired with %q", d.name, s.Engine.Drifts, d.service, d.found)
 	}
-	if line := fmt.Sprintf("service=%s found=%q", d.service, d.found); !strings.Contains(tr.d.Log(), line) {
+	if line := cmp.Or(d.logged, fmt.Sprintf("service=%s found=%q", d.service, d.found)); !strings.Contains(tr.d.Log(), line) {
 		tr.t.Errorf("%s: the log has no line with %s", d.name, line)
 	}
 }
