@@ -19,9 +19,15 @@ type service struct {
 	pool     *pool.Pool
 	told     pool.State // what onPool was told; none is Known before that
 
-	// inherited is what the kernel had each server for when the service was taken on, Unknown after its first verdict; nil when the
+	// inherited is what the kernel had each server for when the service was taken on, the zero value after its first verdict; nil when the
 	// kernel did not have the service.
-	inherited []Condition
+	inherited []inheritance
+}
+
+// An inheritance is what the kernel had a server for.
+type inheritance struct {
+	pool.Condition
+	left bool // it was there, be it with weight 0: it may have connections
 }
 
 // observe stores verdicts and marks the services that they may change. One on a server that is not configured says nothing to anybody.
@@ -37,7 +43,7 @@ func (r *reconciler) observe(verdicts Health) {
 		}
 		s.verdicts[i] = v
 		if v.Condition != Unknown && s.inherited != nil {
-			s.inherited[i] = Unknown
+			s.inherited[i] = inheritance{}
 		}
 		r.markService(s)
 	}
@@ -129,6 +135,7 @@ func (r *reconciler) reconfigured(now time.Time, old *service, v *VirtualServer)
 		return old
 	}
 	s := &service{vs: *v, verdicts: make([]Verdict, len(v.Servers)), pool: pool.New(v.pool())}
+	s.pool.Rearrange(make([]pool.Share, len(v.Servers)))
 	r.renew(s)
 	r.nextRead = now // whether somebody else has made it meanwhile decides what it inherits
 	return s
@@ -141,6 +148,7 @@ func (r *reconciler) reconfigure(now time.Time, s *service, v *VirtualServer) {
 	}
 	if !sameAddresses(s.vs.Servers, v.Servers) {
 		s.verdicts, s.inherited = carry(s.verdicts, s.vs.Servers, v.Servers), carry(s.inherited, s.vs.Servers, v.Servers)
+		s.pool.Rearrange(carry(s.pool.Shares(), s.vs.Servers, v.Servers))
 	}
 	if !slices.Equal(s.vs.Keys, v.Keys) && s.taken {
 		s.taken = false
@@ -236,18 +244,19 @@ func (r *reconciler) takeUp(s *service, left []Entry) {
 
 // inherit returns what the kernel has each server of s for that has no verdict. It returns nothing if the kernel has none of them,
 // nor the sorry server: then the services were made for others, and say nothing about these.
-func (s *service) inherit(left []Entry) []Condition {
+func (s *service) inherit(left []Entry) []inheritance {
 	if !slices.ContainsFunc(left, s.vs.knows) {
 		return nil
 	}
-	inherited := make([]Condition, len(s.vs.Servers))
+	inherited := make([]inheritance, len(s.vs.Servers))
 	for i, server := range s.vs.Servers {
+		there := slices.ContainsFunc(left, func(e Entry) bool { return e.index(server.Addr) >= 0 })
 		switch {
 		case s.verdicts[i].Condition != Unknown:
-		case lets(left, server.Addr), server.Weight == 0 && slices.ContainsFunc(left, func(e Entry) bool { return e.index(server.Addr) >= 0 }):
-			inherited[i] = Up
+		case lets(left, server.Addr), server.Weight == 0 && there:
+			inherited[i] = inheritance{Up, there}
 		default:
-			inherited[i] = Down
+			inherited[i] = inheritance{Down, there}
 		}
 	}
 	return inherited

@@ -52,13 +52,13 @@ func (v *VirtualServer) pool() pool.Config {
 
 // members returns the servers of v as its pool sees them: by the verdicts on them, and by what was inherited where there is none.
 // inherited is nil, or has one for each server, as verdicts does.
-func (v *VirtualServer) members(verdicts []Verdict, inherited []Condition) []pool.Server {
+func (v *VirtualServer) members(verdicts []Verdict, inherited []inheritance) []pool.Server {
 	out := make([]pool.Server, len(v.Servers))
 	for i, s := range v.Servers {
 		verdict := verdicts[i]
 		out[i] = pool.Server{Condition: verdict.Condition, Heard: verdict.Condition != Unknown, Configured: s.Weight, Weight: s.weight(verdict)}
 		if verdict.Condition == Unknown && inherited != nil {
-			out[i].Condition = inherited[i]
+			out[i].Condition, out[i].Left = inherited[i].Condition, inherited[i].left
 		}
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/govrrpd/govrrpd/ipvs/pool"
@@ -55,6 +56,7 @@ type ServerReport struct {
 	ActiveConns   int            `json:"active_connections"` // in all services of the virtual server, at the last read of the kernel's table
 	InactiveConns int            `json:"inactive_connections"`
 	Persistence   time.Duration  `json:"persistence,omitempty"` // of its service
+	Applied       bool           `json:"applied"`               // the kernel has it as all this has it
 	Error         string         `json:"error,omitempty"`       // the first change that the kernel refuses to its service
 	Warnings      []string       `json:"warnings,omitempty"`    // what an operator should know of what they ordered
 }
@@ -93,10 +95,22 @@ func (e *Engine) Override(ctx context.Context, o Order) (ServerReport, error) {
 	e.wake()
 	select {
 	case <-ctx.Done():
-		return ServerReport{}, fmt.Errorf("%s %s %s: %w", o.Command, o.Server.Service, o.Server.Addr, ctx.Err())
+		if e.withdraw(q) {
+			return ServerReport{}, fmt.Errorf("%s %s %s is not carried out: %w", o.Command, o.Server.Service, o.Server.Addr, ctx.Err())
+		}
+		return ServerReport{}, fmt.Errorf("%s %s %s may be carried out yet: %w", o.Command, o.Server.Service, o.Server.Addr, ctx.Err())
 	case r := <-q.done:
 		return r.report, r.err
 	}
+}
+
+// withdraw takes q back, and reports whether that came in time.
+func (e *Engine) withdraw(q *request) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := len(e.inbox.orders)
+	e.inbox.orders = slices.DeleteFunc(e.inbox.orders, func(p *request) bool { return p == q })
+	return len(e.inbox.orders) < n
 }
 
 // next returns what is said of a server after o, where before was said.
@@ -129,9 +143,9 @@ func (r *reconciler) obey(now time.Time, requests []*request) {
 	if len(requests) == 0 {
 		return
 	}
-	r.decide(now) // what serves now counts
 	var saved error
 	for _, q := range requests {
+		r.decide(now) // what serves now counts, and what was ordered a moment ago
 		if q.err = r.carryOut(now, q); q.err == nil {
 			saved = r.saveOverrides()
 		}
@@ -161,13 +175,27 @@ func (r *reconciler) carryOut(now time.Time, q *request) error {
 			return &RefusedError{q.Order, reason}
 		}
 		r.markService(s)
+	case q.Command == Enable:
+		after = pool.Override{} // nobody remembers what it was
 	}
-	r.log.Info("ordered by an operator", "order", q.Command, "service", q.Server.Service, "server", q.Server.Addr, "who", q.Who, "why", q.Why)
+	r.log.Info("ordered by an operator", q.attrs()...)
 	r.overrides.set(q.Server, after)
 	if next := now.Add(r.pace()); after.Drains() && next.Before(r.nextRead) {
 		r.nextRead = next
 	}
 	return nil
+}
+
+// attrs are those of the line in the log about o.
+func (o Order) attrs() []any {
+	attrs := []any{"order", o.Command, "service", o.Server.Service, "server", o.Server.Addr}
+	switch {
+	case o.Deadline > 0:
+		attrs = append(attrs, "deadline", o.Deadline)
+	case o.Weight != nil:
+		attrs = append(attrs, "weight", *o.Weight)
+	}
+	return append(attrs, "forced", o.Force, "who", o.Who, "why", o.Why)
 }
 
 // takesBack reports whether o ends what was said.
@@ -189,7 +217,7 @@ func (r *reconciler) hurts(s *service, i int, after *pool.Override, q *request) 
 	switch lost := state.Held && have < state.Lose; {
 	case after.Out() && others == 0 && s.vs.Sorry == nil:
 		return fmt.Sprintf("no other server of %s takes connections, and it has no sorry server: nobody would serve its clients", s.vs.Name)
-	case lost && others > 0:
+	case lost && (others > 0 || !after.Out()):
 		reason := fmt.Sprintf("%s would lose its quorum: it would have %d of %d (%s), and needs %d", s.vs.Name, have, state.Total, s.vs.Quorum.Of, state.Lose)
 		if s.vs.Sorry != nil {
 			reason += "; all new connections would go to the sorry server"

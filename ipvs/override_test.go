@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,6 +159,8 @@ func TestWeightAtRunTimeHoldsUntilItIsTakenBack(t *testing.T) {
 func TestOrdersThatWouldLeaveNobodyAreRefused(t *testing.T) {
 	quorate := shop()
 	quorate.Quorum = pool.Quorum{Of: pool.Servers, Min: 2}
+	weighty := shop()
+	weighty.Quorum = pool.Quorum{Min: 10}
 	for _, tt := range []struct {
 		name   string
 		v      VirtualServer
@@ -175,6 +179,7 @@ func TestOrdersThatWouldLeaveNobodyAreRefused(t *testing.T) {
 		{"the last beside a sorry server", withSorry(shop()), func(b *bench) { b.verdict(1, Down) }, Order{Command: DrainServer}, ""},
 		{"what the quorum needs", quorate, nil, Order{Command: DrainServer}, "shop would lose its quorum: it would have 1 of 2 (servers), and needs 2"},
 		{"and its sorry server would take over", withSorry(quorate), nil, Order{Command: DrainServer}, "all new connections would go to the sorry server"},
+		{"by its weight too", weighty, func(b *bench) { b.verdict(1, Down) }, Order{Command: Weigh, Weight: new(4)}, "would have 4 of 30 (weight), and needs 10"},
 		{"when it is lost already", withSorry(quorate), func(b *bench) { b.verdict(1, Down) }, Order{Command: DrainServer}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -253,8 +258,9 @@ func TestOverridesOfServersThatAreConfiguredNoMore(t *testing.T) {
 		if s := b.Status().Services[0].RealServers[0]; s.Reason != "disabled" || b.logged("configured again") != 1 {
 			t.Errorf("when it is back: %+v", s)
 		}
+		b.must(Order{Server: first(), Command: Weigh, Weight: new(3)})
 		b.Configure([]VirtualServer{without})
-		b.must(Order{Server: first(), Command: Enable})
+		b.must(Order{Server: first(), Command: Enable}) // also of its weight: nobody knows of that
 		if len(kept) > 0 || len(b.Status().Strays) > 0 {
 			t.Errorf("kept %v after it was taken back", kept)
 		}
@@ -349,6 +355,101 @@ func TestFind(t *testing.T) {
 			if got != tt.want {
 				t.Errorf("%s %s: %s\nwant %s", tt.service, tt.server, got, tt.want)
 			}
+		}
+	})
+}
+
+func TestOrdersAtOnceDoNotTakeTheLastServerTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		e := NewEngine(newMapKernel(), slog.New(slog.DiscardHandler), Options{})
+		now := time.Now()
+		e.r.step(now, inbox{configured: true, wanted: []VirtualServer{shop()}})
+		var orders []*request
+		for _, id := range []ServerID{first(), second()} {
+			orders = append(orders, &request{Order: Order{Server: id, Command: DisableServer}, done: make(chan result, 1)})
+		}
+		e.r.step(now, inbox{orders: orders})
+		var refused *RefusedError
+		if a, b := <-orders[0].done, <-orders[1].done; a.err != nil || !errors.As(b.err, &refused) {
+			t.Errorf("errors %v and %v, want the second one refused", a.err, b.err)
+		}
+	})
+}
+
+func TestOrderThatNobodyWaitsForAnyMoreIsNotCarriedOut(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		k := newMapKernel()
+		e := NewEngine(k, slog.New(slog.DiscardHandler), Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := e.Override(ctx, Order{Server: first(), Command: DisableServer})
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "is not carried out") {
+			t.Errorf("error %v", err)
+		}
+		e.Configure([]VirtualServer{shop()})
+		e.r.step(time.Now(), e.takeInbox())
+		if d := cmp.Diff(shopAdded, k.take()); d != "" {
+			t.Errorf("changes (-want +got):\n%s", d)
+		}
+	})
+}
+
+// A lookedAtKernel lets somebody look at the Engine while it waits for the kernel.
+type lookedAtKernel struct {
+	*mapKernel
+	look func()
+}
+
+func (k *lookedAtKernel) Table() (Table, error) {
+	if k.look != nil {
+		k.look()
+	}
+	return k.mapKernel.Table()
+}
+
+func TestServersCanBeLookedAtWhileAReloadIsUnderWay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		k := &lookedAtKernel{mapKernel: newMapKernel()}
+		e := NewEngine(k, slog.New(slog.DiscardHandler), Options{})
+		other, one, two := shop(), shop(), shop()
+		other.Name, other.Keys = "mail", []Key{tcp("192.0.2.10:25")}
+		one.Servers = one.Servers[1:]
+		looks := 0
+		k.look = func() {
+			looks++
+			for _, s := range e.Status().Services {
+				for _, r := range s.RealServers {
+					_ = e.Server(ServerID{s.Name, r.Address})
+				}
+			}
+		}
+		// each adds or removes a virtual server, so that the table is read, and most a server beside
+		for i, vs := range [][]VirtualServer{{two}, {one, other}, {two}, {other, one}, {other, two}, {one}, {two, other}} {
+			e.r.step(time.Now(), inbox{configured: true, wanted: vs})
+			if len(e.Status().Services) != len(vs) {
+				t.Errorf("after reload %d there are %d services", i, len(e.Status().Services))
+			}
+		}
+		if looks < 4 {
+			t.Errorf("looked %d times", looks)
+		}
+	})
+}
+
+func TestReportSaysWhetherTheKernelHasIt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, newMapKernel(), Options{}, shop())
+		if report := b.must(Order{Server: first(), Command: DisableServer}); !report.Applied || report.Error != "" {
+			t.Errorf("%+v, want it applied", report)
+		}
+		b.kernel.fail(nil, func(op Op) error {
+			if op.Verb == AddDest {
+				return syscall.ENOMEM
+			}
+			return nil
+		})
+		if report := b.must(Order{Server: first(), Command: Enable}); report.Applied || report.Error == "" {
+			t.Errorf("%+v, want it not applied", report)
 		}
 	})
 }

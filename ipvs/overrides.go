@@ -134,7 +134,7 @@ func (r *reconciler) drained(now time.Time, id ServerID, said pool.Override) poo
 	switch {
 	case r.stray(id):
 		return said.Absent(now) // the reload that removed it has ended its connections
-	case r.table != nil && s.taken:
+	case r.table != nil && s.taken && !slices.ContainsFunc(s.keys, r.doubtful):
 		conns, there, idle := r.connections(s, id.Addr)
 		if !there {
 			said = said.Absent(now)
@@ -202,14 +202,18 @@ func (r *reconciler) report(id ServerID) ServerReport {
 	}
 	s := r.services[id.Service]
 	if s == nil || s.vs.server(id.Addr) < 0 {
-		out.Reason = "not configured"
+		out.Reason, out.Applied = "not configured", true
 		return out
 	}
 	i := s.vs.server(id.Addr)
 	out.Up, out.Reason = r.condition(s, i)
 	out.Persistence = s.vs.Persistence
+	_, undecided := r.undecided[id.Service]
+	out.Applied = s.taken && !undecided
 	for _, k := range s.keys {
-		_, load, _ := r.table[k].dest(id.Addr)
+		is, load, there := r.table[k].dest(id.Addr)
+		want, _, wanted := s.vs.entry(k, s.pool).dest(id.Addr)
+		out.Applied = out.Applied && there == wanted && is == want
 		out.ActiveConns += load.Active
 		out.InactiveConns += load.Inactive
 		out.Error = cmp.Or(out.Error, r.firstFailure(k))

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/govrrpd/govrrpd/ipvs/pool"
 )
 
 func TestEngineTakesOverTheTableAsItIs(t *testing.T) {
@@ -12,20 +14,25 @@ func TestEngineTakesOverTheTableAsItIs(t *testing.T) {
 	sorry := entry(svc(shop().Keys[0], "wlc"), dest("10.0.0.99:80", DR, 1))
 	drained := shop()
 	drained.Servers[0].Weight = 0
+	belowQuorum := entry(svc(shop().Keys[0], "wlc"), nat("10.0.0.1:80", 0), dest("10.0.0.99:80", DR, 1))
+	weightless := ServerOverride{"shop", first().Addr, pool.Override{Weight: new(0)}}
 	for _, tt := range []struct {
 		name   string
 		kernel Entry
 		vs     VirtualServer
+		said   []ServerOverride
 	}{
-		{"a server that was out stays out", live, shop()},
-		{"a server that was quiesced stays quiesced", quiesced, quiescing(shop())},
-		{"a server that was drained by configuration keeps its connections", quiesced, drained},
-		{"the sorry server stays in", sorry, withSorry(shop())},
-		{"what is configured anew is already there", entry(svc(shop().Keys[0], "wlc"), nat("10.0.0.1:80", 10), nat("10.0.0.2:80", 20)), shop()},
+		{"a server that was out stays out", live, shop(), nil},
+		{"a server that was quiesced stays quiesced", quiesced, quiescing(shop()), nil},
+		{"a server that was drained by configuration keeps its connections", quiesced, drained, nil},
+		{"a server that an operator gave weight 0 keeps its connections", quiesced, shop(), []ServerOverride{weightless}},
+		{"the sorry server stays in", sorry, withSorry(shop()), nil},
+		{"what had to leave the clients to the sorry server keeps its connections", belowQuorum, withSorry(shop()), nil},
+		{"what is configured anew is already there", entry(svc(shop().Keys[0], "wlc"), nat("10.0.0.1:80", 10), nat("10.0.0.2:80", 20)), shop(), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				b := start(t, newMapKernel(tt.kernel), Options{Owned: []Key{shop().Keys[0]}}, tt.vs)
+				b := start(t, newMapKernel(tt.kernel), Options{Owned: []Key{shop().Keys[0]}, Overrides: tt.said}, tt.vs)
 				b.sleep(time.Minute)
 				b.did()
 				if b.logged("adopting") > 0 {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/govrrpd/govrrpd/ipvs"
 )
@@ -20,6 +21,9 @@ type overrideResult struct {
 	Refused bool               `json:"refused,omitempty"` // force=true carries it out all the same
 	Report  *ipvs.ServerReport `json:"report,omitempty"`
 }
+
+// orderDeadline is when an order is withdrawn that the engine has not come to: before the client gives up, who is told.
+const orderDeadline = controlDeadline - 5*time.Second
 
 // errParameter marks a parameter of a request that means nothing.
 var errParameter = errors.New("wrong parameter")
@@ -42,7 +46,7 @@ func (d *daemon) serveOverrides(mux *http.ServeMux) {
 	})
 	for word, command := range overrideCommands() {
 		mux.HandleFunc("POST /api/v1/ipvs/{name}/{server}/"+word, func(w http.ResponseWriter, r *http.Request) {
-			ctx, cancel := context.WithTimeout(r.Context(), controlDeadline)
+			ctx, cancel := context.WithTimeout(r.Context(), orderDeadline)
 			defer cancel()
 			report, code, err := d.override(ctx, command, r)
 			if err != nil {
@@ -83,7 +87,7 @@ const maxReason = 200
 
 // orderOf reads the parameters of an order.
 func orderOf(command ipvs.Command, q url.Values) (o ipvs.Order, err error) {
-	o = ipvs.Order{Command: command, Why: strings.Join(strings.Fields(q.Get("reason")), " "), Force: q.Get("force") == "true"}
+	o = ipvs.Order{Command: command, Why: oneLine(q.Get("reason")), Force: q.Get("force") == "true"}
 	if len(o.Why) > maxReason {
 		return o, fmt.Errorf("%w: reason has %d bytes, want at most %d", errParameter, len(o.Why), maxReason)
 	}
@@ -98,6 +102,17 @@ func orderOf(command ipvs.Command, q url.Values) (o ipvs.Order, err error) {
 	}
 	o.Weight, err = weightOf(text)
 	return o, err
+}
+
+// oneLine returns text as it may be shown on a line of a terminal, whatever it would do there.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // weightOf reads a weight; nil is none.

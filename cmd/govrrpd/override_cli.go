@@ -177,8 +177,11 @@ func (o *overrideCall) tell(out io.Writer, is ipvs.ServerReport) {
 	for _, w := range is.Warnings {
 		fmt.Fprintf(os.Stderr, "warning: %s\n", w)
 	}
-	if is.Error != "" {
+	switch {
+	case is.Error != "":
 		fmt.Fprintf(os.Stderr, "warning: the kernel refuses a change of %s: %s\n", is.Service, is.Error)
+	case !is.Applied:
+		fmt.Fprintf(os.Stderr, "warning: the kernel does not have it yet; `govrrpd status` shows why\n")
 	}
 }
 

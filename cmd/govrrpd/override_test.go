@@ -152,7 +152,7 @@ func TestOverridesByTheControlSocket(t *testing.T) {
 		{"shop/10.0.0.1/disable?reason=" + strings.Repeat("x", 201), 400, "at most 200", map[string]int{serverA: 1, serverB: 1}},
 		{"shop/10.0.0.9/disable", 404, "there are " + serverA, map[string]int{serverA: 1, serverB: 1}},
 		{"ship/10.0.0.1/disable", 404, "there are shop", map[string]int{serverA: 1, serverB: 1}},
-		{"shop/10.0.0.1:80/disable?reason=broken%20disk", 200, "", map[string]int{serverB: 1}},
+		{"shop/10.0.0.1:80/disable?reason=broken%0A%1B%20disk", 200, "", map[string]int{serverB: 1}},
 		{"shop/10.0.0.2/drain", 409, "nobody would serve", map[string]int{serverB: 1}},
 		{"shop/10.0.0.2/drain?deadline=10m&force=true", 200, "", map[string]int{serverB: 0}},
 		{"shop/10.0.0.2/enable", 200, "", map[string]int{serverB: 1}},
@@ -283,21 +283,25 @@ func TestDrainWaits(t *testing.T) {
 
 func TestWhatADrainThatIsWaitedForMayComeTo(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	drained := &pool.Override{Kind: pool.Drain, Drained: at}
 	for _, tt := range []struct {
-		said  *pool.Override
+		is    ipvs.ServerReport
 		done  bool
 		words string
 	}{
-		{&pool.Override{Kind: pool.Drain}, false, ""},
-		{&pool.Override{Kind: pool.Drain, Drained: at}, true, ""},
-		{&pool.Override{Kind: pool.Drain, Drained: at, Cut: true}, true, "still had connections"},
-		{nil, true, "was taken back"},
-		{&pool.Override{Weight: new(3)}, true, "was taken back"},
-		{&pool.Override{Kind: pool.Disable, By: pool.Saying{Who: "alice"}}, true, "disabled by alice"},
+		{ipvs.ServerReport{Override: &pool.Override{Kind: pool.Drain}, Applied: true}, false, ""},
+		{ipvs.ServerReport{Override: drained, Applied: true}, true, ""},
+		{ipvs.ServerReport{Override: drained}, false, ""},
+		{ipvs.ServerReport{Override: drained, Error: "no memory"}, true, "refuses a change: no memory"},
+		{ipvs.ServerReport{Override: drained, Applied: true, Error: "of another server"}, true, ""},
+		{ipvs.ServerReport{Override: &pool.Override{Kind: pool.Drain, Drained: at, Cut: true}, Applied: true}, true, "still had connections"},
+		{ipvs.ServerReport{}, true, "was taken back"},
+		{ipvs.ServerReport{Override: &pool.Override{Weight: new(3)}}, true, "was taken back"},
+		{ipvs.ServerReport{Override: &pool.Override{Kind: pool.Disable, By: pool.Saying{Who: "alice"}}}, true, "disabled by alice"},
 	} {
-		done, err := (&overrideCall{}).drained(ipvs.ServerReport{Override: tt.said})
+		done, err := (&overrideCall{}).drained(tt.is)
 		if done != tt.done || (err == nil) != (tt.words == "") || err != nil && !strings.Contains(err.Error(), tt.words) {
-			t.Errorf("%+v: %t, %v; want %t, %q", tt.said, done, err, tt.done, tt.words)
+			t.Errorf("%+v: %t, %v; want %t, %q", tt.is, done, err, tt.done, tt.words)
 		}
 	}
 }

@@ -63,6 +63,10 @@ func (o *overrideCall) drained(is ipvs.ServerReport) (done bool, err error) {
 		return true, fmt.Errorf("%s of %s was disabled by %s meanwhile", is.Server, is.Service, said.By.Who)
 	case said.Drains():
 		return false, nil
+	case !is.Applied && is.Error != "":
+		return true, fmt.Errorf("%s of %s has drained, but the kernel refuses a change: %s", is.Server, is.Service, is.Error)
+	case !is.Applied:
+		return false, nil // it is about to leave the table
 	case said.Cut:
 		return true, fmt.Errorf("%s of %s still had connections: %w", is.Server, is.Service, errCut)
 	}

@@ -37,6 +37,7 @@ type Config struct {
 type Server struct {
 	Condition  Condition
 	Heard      bool // Condition is the verdict of its checks, not what is assumed until there is one
+	Left       bool // an earlier process left it in the table: until it is Heard it stays there, at least with weight 0
 	Configured int  // its weight by the configuration, 0 or more
 	Weight     int  // its weight now, by the configuration or a check, if it is well
 
@@ -107,6 +108,10 @@ func (p *Pool) Configure(c Config) {
 func (p *Pool) Restore(held bool) {
 	p.settled, p.state.Held = true, held
 }
+
+// Rearrange replaces the shares until the next Step: there are other servers, or the same in another order, and who looks meanwhile is to
+// find one for each of them.
+func (p *Pool) Rearrange(shares []Share) { p.shares = shares }
 
 // Step takes the servers as they are at now, all of them in their order, and decides.
 func (p *Pool) Step(now time.Time, servers []Server) State {
@@ -186,7 +191,7 @@ func (p *Pool) shareOf(s Server) Share {
 	case !p.well(s) && s.Condition == Unknown:
 		return Share{Present: p.config.OnFailure == Quiesce, Reason: Untested}
 	case !p.well(s):
-		return Share{Present: p.config.OnFailure == Quiesce, Reason: Failed}
+		return Share{Present: p.config.OnFailure == Quiesce || s.Left && !s.Heard, Reason: Failed}
 	case p.state.Sorry:
 		return Share{Present: true, Reason: BelowQuorum}
 	}
