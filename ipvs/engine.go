@@ -82,6 +82,7 @@ type Engine struct {
 type inbox struct {
 	configured bool
 	wanted     []VirtualServer
+	taken      []chan struct{} // to be closed when the step has ended
 	verdicts   Health
 	refresh    time.Duration // 0: as before
 	orders     []*request
@@ -102,12 +103,16 @@ func NewEngine(k Kernel, log *slog.Logger, o Options) *Engine {
 }
 
 // Configure makes vs all that there is to balance. Services that are not in it any more are removed from the kernel; those that
-// are equal keep their connections. The caller hands vs over and has seen to it that names and Keys are unique.
-func (e *Engine) Configure(vs []VirtualServer) {
+// are equal keep their connections. The caller hands vs over and has seen to it that names and Keys are unique. It is told by closing
+// done when Run has sent what that changes to the kernel, whatever became of it.
+func (e *Engine) Configure(vs []VirtualServer) (done <-chan struct{}) {
+	taken := make(chan struct{})
 	e.mu.Lock()
 	e.inbox.configured, e.inbox.wanted = true, vs
+	e.inbox.taken = append(e.inbox.taken, taken)
 	e.mu.Unlock()
 	e.wake()
+	return taken
 }
 
 // SetHealth gives the verdict on one server that was configured. It stays until the next one, or until a Configure without that server.
@@ -157,7 +162,11 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		at, ever := e.host.step(time.Now(), e.r.refresh) // first: a new master has to say what it has, however long a table takes to be read
-		next := e.r.step(time.Now(), e.takeInbox())
+		in := e.takeInbox()
+		next := e.r.step(time.Now(), in)
+		for _, taken := range in.taken {
+			close(taken)
+		}
 		if ever && at.Before(next) {
 			next = at
 		}

@@ -9,7 +9,7 @@ const dumpsPerRead = 64
 // A memory tells of which services /proc shows the whole truth. It has what the last dump showed of each service by address, with what
 // was changed since; /proc shows neither bounds nor the kind of a tunnel, so it reads the same only where there are none.
 type memory struct {
-	dests Table // with nothing but Dests
+	dests Table // only its Dests count
 	round []Key // services whose turn to be dumped is still to come
 }
 
@@ -48,10 +48,14 @@ func (m *memory) learn(k Key, dests []Dest) {
 	if k.Mark != 0 {
 		return
 	}
+	m.table()[k] = Entry{Dests: slices.Clone(dests)}
+}
+
+func (m *memory) table() Table {
 	if m.dests == nil {
 		m.dests = Table{}
 	}
-	m.dests[k] = Entry{Dests: slices.Clone(dests)}
+	return m.dests
 }
 
 // applied takes what was changed. A service in which something was refused is not as remembered.
@@ -62,8 +66,8 @@ func (m *memory) applied(ops []Op, errs []error) {
 		switch {
 		case errs[i] != nil:
 			delete(m.dests, k)
-		case op.Verb == AddService:
-			m.learn(k, nil)
+		case op.Verb == AddService && k.Mark == 0:
+			m.table().add(ops[i:])
 		case known:
 			m.dests.apply(op)
 		}

@@ -52,6 +52,9 @@ type reconciler struct {
 	drift    map[Key]int      // changes behind our back that were not put back yet
 	failures map[Key]map[Op]*failure
 
+	failureLines, outcomeLines int  // that this step may still log
+	ops                        []Op // of the services at hand: a buffer
+
 	driftRepaired int
 	driftQuota    quota
 	drifts        drifts

@@ -16,8 +16,15 @@ const (
 	retryMax   = 30 * time.Second
 )
 
-// failureLines is how many refused changes one step logs; Status has the rest.
-const failureLines = 10
+const (
+	// failureLines is how many refused changes one step logs; Status has the rest.
+	failureLines = 10
+	// outcomeLines is how many changes one step logs that were made: a start with thousands of services is no news of each of them.
+	outcomeLines = 50
+	// servicesAtOnce is how many services are compared and sent together: the changes of a large table, all at once, would take more memory
+	// than the table.
+	servicesAtOnce = 64
+)
 
 // A failure is a change that the kernel refused, as long as it is still wanted.
 type failure struct {
@@ -27,34 +34,80 @@ type failure struct {
 	logged bool
 }
 
-// repair changes the services that are dirty, or have a change to retry, into what is wanted.
+// repair changes the services that are dirty, or have a change to retry, into what is wanted. Whatever lets connections in comes before what
+// keeps them out, in all of them.
 func (r *reconciler) repair(now time.Time) {
 	keys := r.due(now)
 	if len(keys) == 0 {
 		return
 	}
 	r.dirty = map[Key]struct{}{} // not cleared: a map that once was large stays slow to look through
-	have, want := make(Table, len(keys)), make(Table, len(keys))
-	for _, k := range keys {
-		if _, ours := r.owned[k]; !ours {
-			continue // it left the configuration before it was ever taken on
-		}
-		if e, there := r.table[k]; there {
-			have[k] = e
-		}
-		if s := r.byKey[k]; s != nil {
-			want[k] = s.vs.entry(k, s.pool)
-		}
+	r.failureLines, r.outcomeLines = failureLines, outcomeLines
+	var shrink []Op
+	for some := range slices.Chunk(keys, servicesAtOnce) {
+		shrink = append(shrink, r.grow(some, now)...)
 	}
-	grow, shrink := have.split(r.sendable(keys, r.seeded(Diff(have, want)), now))
-	r.send(grow, now)
-	r.send(r.there(r.harmless(shrink, want)), now)
+	r.send(r.there(r.harmless(servicesLast(shrink))), now)
+	if r.outcomeLines < 0 {
+		r.log.Info("more changes of the kernel's table, their lines are left out", "left_out", -r.outcomeLines)
+	}
 	r.count(keys, now)
 	r.release(keys)
 }
 
-// split tells the changes that let more connections into t from those that keep them out, each in their order.
+// grow makes the changes to the services at keys that let connections in, and returns the others.
+func (r *reconciler) grow(keys []Key, now time.Time) (shrink []Op) {
+	ops := r.ops[:0]
+	for _, k := range keys {
+		ops = r.changes(ops, k)
+	}
+	r.ops = ops
+	grow, shrink := r.table.split(r.sendable(keys, r.seeded(ops), now))
+	r.send(grow, now)
+	return shrink
+}
+
+// changes appends those that turn the service at k into what is wanted.
+func (r *reconciler) changes(ops []Op, k Key) []Op {
+	if _, ours := r.owned[k]; !ours {
+		return ops // it left the configuration before it was ever taken on
+	}
+	have, there := r.table[k]
+	if want, wanted := r.wanted(k); wanted {
+		return appendEntry(ops, have, there, want)
+	}
+	if there {
+		ops = append(ops, Op{Verb: DeleteService, Service: Service{Key: k}})
+	}
+	return ops
+}
+
+// wanted returns the service that there should be at k.
+func (r *reconciler) wanted(k Key) (e Entry, ok bool) {
+	s := r.byKey[k]
+	if s == nil {
+		return e, false
+	}
+	return s.vs.entry(k, s.pool), true
+}
+
+// servicesLast puts the removal of services after the changes within others, each in their order.
+func servicesLast(ops []Op) []Op {
+	slices.SortStableFunc(ops, func(a, b Op) int {
+		switch removal := a.Verb == DeleteService; {
+		case removal == (b.Verb == DeleteService):
+			return 0
+		case removal:
+			return 1
+		}
+		return -1
+	})
+	return ops
+}
+
+// split tells the changes that let more connections into t from those that keep them out, each in their order. It uses ops.
 func (t Table) split(ops []Op) (grow, shrink []Op) {
+	grow = ops[:0]
 	for _, op := range ops {
 		if t.grows(op) {
 			grow = append(grow, op)
@@ -105,16 +158,22 @@ func (r *reconciler) due(now time.Time) []Key {
 // themselves, and all that is in a service that could not be made.
 func (r *reconciler) sendable(keys []Key, ops []Op, now time.Time) []Op {
 	r.forget(keys, ops)
-	blocked := map[Key]bool{}
+	if len(r.failures) == 0 {
+		return ops
+	}
+	blocked := Key{} // a service that could not be made; the changes in it come right after it
 	return slices.DeleteFunc(ops, func(op Op) bool {
 		k := op.Service.Key
+		if blocked == k {
+			delete(r.failures[k], op) // it has no turn of its own before its service has
+			return true
+		}
 		f := r.failures[k][op]
 		waits := f != nil && f.retry.After(now)
-		if blocked[k] {
-			delete(r.failures[k], op) // it has no turn of its own before its service has
+		if waits && op.Verb == AddService {
+			blocked = k
 		}
-		blocked[k] = blocked[k] || waits && op.Verb == AddService
-		return waits || blocked[k]
+		return waits
 	})
 }
 
@@ -137,37 +196,52 @@ func (r *reconciler) forget(keys []Key, ops []Op) {
 	}
 }
 
-// settle notes what became of each change.
+// settle notes what became of each change. Those of one service that has to be made first come right after each other.
 func (r *reconciler) settle(ops []Op, errs []error, now time.Time) {
 	debug := r.log.Enabled(context.Background(), slog.LevelDebug)
-	added, missing := map[Key]bool{}, map[Key]bool{} // services that were made by ops, and those that could not be
-	lines := failureLines
+	var added, missing Key // the last service that was made by ops, and the last that could not be
 	for i, op := range ops {
 		k, err := op.Service.Key, errs[i]
 		if debug {
 			r.log.Debug("change of the kernel's table", "op", op.String(), "error", err)
 		}
 		switch {
-		case missing[k]: // what is said of its servers is of no interest
+		case missing == k: // what is said of its servers is of no interest
 		case err == nil || gone(op, err):
-			added[k] = added[k] || op.Verb == AddService
-			if op.Verb == AddService || !added[k] {
+			if added != k {
 				r.logOutcome(op)
 			}
-			r.done(op)
-		default:
-			missing[k] = op.Verb == AddService
-			if f := r.fail(op, err, now); lines > 0 && f.worthALine(op, err) {
-				r.log.Error("the kernel refused a change", "service", r.name(k), "error", f.err, "retry_in", f.retry.Sub(now))
-				f.logged = true
-				lines--
+			if op.Verb == AddService {
+				added = k
 			}
+			r.done(ops[i:])
+		default:
+			if op.Verb == AddService {
+				missing = k
+			}
+			r.logFailure(op, err, r.fail(op, err, now), now)
 		}
 	}
 }
 
-func (r *reconciler) done(op Op) {
-	r.table.apply(op)
+// logFailure logs a refused change, unless it did so before or there are too many.
+func (r *reconciler) logFailure(op Op, err error, f *failure, now time.Time) {
+	if r.failureLines == 0 || !f.worthALine(op, err) {
+		return
+	}
+	r.log.Error("the kernel refused a change", "service", r.name(op.Service.Key), "error", f.err, "retry_in", f.retry.Sub(now))
+	f.logged = true
+	r.failureLines--
+}
+
+// done notes that the first of ops was made.
+func (r *reconciler) done(ops []Op) {
+	op := ops[0]
+	if op.Verb == AddService {
+		r.table.add(ops)
+	} else {
+		r.table.apply(op)
+	}
 	delete(r.failures[op.Service.Key], op)
 	r.applied++
 }
@@ -229,6 +303,9 @@ func (r *reconciler) name(k Key) string {
 
 // logOutcome logs what an applied change means to the servers of a service that was there before; a new service gets one line.
 func (r *reconciler) logOutcome(op Op) {
+	if r.outcomeLines--; r.outcomeLines < 0 {
+		return
+	}
 	k := op.Service.Key
 	before, _, was := r.table[k].dest(op.Dest.Addr)
 	from := before.Weight

@@ -4,12 +4,12 @@ import "slices"
 
 // harmless leaves out the changes that would take the last servers from clients whose new ones the kernel has refused: what serves now
 // goes on until what is to serve can be made. Where the table may not be as we know it, it waits for the next read.
-func (r *reconciler) harmless(ops []Op, want Table) []Op {
+func (r *reconciler) harmless(ops []Op) []Op {
 	waits := map[Key]bool{}
 	return slices.DeleteFunc(ops, func(op Op) bool {
 		k := op.Service.Key
 		if _, known := waits[k]; !known {
-			waits[k] = r.hangs(k, want[k]) || r.precedes(k) || r.doubtful(k)
+			waits[k] = r.hangs(k) || r.precedes(k) || r.doubtful(k)
 		}
 		if waits[k] {
 			delete(r.failures[k], op) // it has no turn of its own before what it waits for
@@ -28,7 +28,8 @@ func (r *reconciler) doubtful(k Key) bool {
 }
 
 // hangs reports whether the service at k should serve and none of the wanted servers takes connections yet, but some other does.
-func (r *reconciler) hangs(k Key, want Entry) bool {
+func (r *reconciler) hangs(k Key) bool {
+	want, _ := r.wanted(k)
 	return want.serves(nil) && r.table[k].serves(nil) && !r.table[k].serves(want.Dests)
 }
 

@@ -250,6 +250,16 @@ func (t Table) apply(op Op) {
 	t[k] = e
 }
 
+// add applies the first of ops, which adds a service, and makes room for the destinations that the others add to it.
+func (t Table) add(ops []Op) {
+	s := ops[0].Service
+	n := slices.IndexFunc(ops[1:], func(op Op) bool { return op.Verb != AddDest || op.Service.Key != s.Key })
+	if n < 0 {
+		n = len(ops) - 1
+	}
+	t[s.Key] = Entry{Service: s, Dests: make([]Dest, 0, n)}
+}
+
 // put replaces the destination at d's address, or makes d the first.
 func (e *Entry) put(d Dest) {
 	if i := e.index(d.Addr); i >= 0 {

@@ -114,6 +114,8 @@ type daemon struct {
 
 	producers *producers // of what virtual routers track
 
+	programmed <-chan struct{} // closed once the kernel has what the first configuration asks for
+
 	reloading sync.Mutex // one reload at a time
 	mu        sync.Mutex
 	config    *conf.Config
@@ -133,7 +135,6 @@ func (d *daemon) run(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
 	defer stop()
 	config, complaints, err := d.source.load()
-	debug.FreeOSMemory() // the parser needs a hundred times what stays
 	fmt.Fprint(os.Stderr, complaints)
 	if err != nil {
 		return err
@@ -182,6 +183,14 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener, hangup, leave
 	inner.Go(func() error { return d.link.Run(servingCtx) })
 	inner.Go(func() error { defer endAsking(); return d.engine.Run(servingCtx) })
 	inner.Go(func() error { return d.marks.Run(servingCtx) })
+	outer.Go(func() error {
+		select {
+		case <-d.programmed:
+			debug.FreeOSMemory() // the parser needs a hundred times what stays, and the engine used it once more
+		case <-askingCtx.Done():
+		}
+		return nil
+	})
 
 	err := outer.Wait()
 	d.log.Info("director is stopping", "leaves_router", leaving)
@@ -228,7 +237,7 @@ func (d *daemon) start(ctx context.Context, config *conf.Config) (net.Listener, 
 		return nil, errors.Join(err, listener.Close())
 	}
 	d.setMarks(config.Marks)
-	d.engine.Configure(config.Services)
+	d.programmed = d.engine.Configure(config.Services)
 	d.adopt(config)
 	return listener, nil
 }
@@ -351,11 +360,26 @@ func (d *daemon) reload(ctx context.Context) (complaints string, err error) {
 	return complaints, err
 }
 
+const (
+	// headStart is how long a reload waits for the IPVS engine before it turns to the rest.
+	headStart = 100 * time.Millisecond
+	// reloadPatience is how long it waits for the engine before it ends all the same.
+	reloadPatience = 10 * time.Second
+)
+
+// await returns when done is closed, at the latest after limit.
+func await(done <-chan struct{}, limit time.Duration) {
+	select {
+	case <-done:
+	case <-time.After(limit):
+	}
+}
+
 // tryReload refuses everything that can be refused before anything changes.
 func (d *daemon) tryReload() (config *conf.Config, complaints string, err error) {
 	began := time.Now()
 	config, complaints, err = d.source.load()
-	defer debug.FreeOSMemory() // as at the start, but after what is in a hurry
+	defer debug.FreeOSMemory() // as after the start
 	if err != nil {
 		return nil, complaints, fmt.Errorf("%w; %w", err, errKept)
 	}
@@ -366,10 +390,13 @@ func (d *daemon) tryReload() (config *conf.Config, complaints string, err error)
 		}
 	}
 	d.setMarks(config.Marks)
-	d.engine.Configure(config.Services) // first: its changes need wait neither for the list of interfaces nor for the router's answer
+	// First: its changes need wait neither for the list of interfaces nor for the router's answer, and on one CPU they would take turns.
+	programmed := d.engine.Configure(config.Services)
+	await(programmed, headStart)
 	complaints += d.warnOfMissingInterfaces(config)
 	err = d.link.Apply(wantedOfRouter(config))
 	d.adopt(config)
+	await(programmed, reloadPatience)
 	if err != nil {
 		return config, complaints, fmt.Errorf("the new configuration is in force, but: %w", err)
 	}

@@ -4,22 +4,30 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/govrrpd/govrrpd/test/netns"
 )
 
+// restShare is how much of the most memory that it ever had the director may keep.
+const restShare = 0.7
+
 // startGovrrpd measures, once the table is there, the memory of the director, a reload without a change and one with another weight.
 func startGovrrpd(s *scene, _ *netns.World, n *netns.Node, services int) func(*filling) {
 	config := hclTable(services)
 	d := n.Govrrpd(config)
 	return func(f *filling) {
-		poll(s, "the last service to be logged", func() bool { return len(changes(d)) >= f.Services })
-		f.Resident, f.Peak = memory(s, d.PID(), "VmRSS"), memory(s, d.PID(), "VmHWM")
-		before := len(changes(d))
+		poll(s, "the last service to be logged", func() bool { return changes(s, d) >= f.Services })
+		f.Peak = memory(s, d.PID(), "VmHWM")
+		poll(s, "memory to be given back", func() bool {
+			f.Resident = memory(s, d.PID(), "VmRSS")
+			return f.Resident < f.Peak*restShare
+		})
+		before := changes(s, d)
 		reload(s, d, config)
-		f.Writes = float64(len(changes(d)) - before)
+		f.Writes = float64(changes(s, d) - before)
 		reload(s, d, strings.Replace(config, "weight = 1 }", "weight = 2 }", 1))
 		changed := regexp.MustCompile(`(?m)^time=(\S+) .*msg="server weight changed"`)
 		poll(s, "the changed weight", func() bool { return changed.MatchString(d.Log()) })
@@ -28,9 +36,19 @@ func startGovrrpd(s *scene, _ *netns.World, n *netns.Node, services int) func(*f
 	}
 }
 
-// changes returns the lines of the log about changes of the kernel's table: one for each new service, and one for each later change.
-func changes(d *netns.Director) []string {
-	return regexp.MustCompile(`(?m)^.* msg="(service|server|sorry server) (weight )?(added|changed|removed)".*$`).FindAllString(d.Log(), -1)
+// changes returns how many changes of the kernel's table the log tells of: one for each new service, and one for each later change.
+func changes(s *scene, d *netns.Director) (n int) {
+	for _, line := range regexp.MustCompile(`(?m)^.* msg="(?:service|server|sorry server) (?:weight )?(?:added|changed|removed)"|left_out=(\d+)`).FindAllStringSubmatch(d.Log(), -1) {
+		more := 1
+		if line[1] != "" {
+			var err error
+			if more, err = strconv.Atoi(line[1]); err != nil {
+				s.Fatalf("lines left out of the log: %v", err)
+			}
+		}
+		n += more
+	}
+	return n
 }
 
 func reload(s *scene, d *netns.Director, config string) {

@@ -67,14 +67,8 @@ func startFloor(s *scene, _ *netns.World, n *netns.Node, services int) func(*fil
 // from there to the kernel's answer.
 func startEngine(s *scene, _ *netns.World, n *netns.Node, services int) func(*filling) {
 	answered := make(chan int, 1000) // changes in each group
-	var filled time.Time
 	e := ipvs.NewEngine(openTable(s, n), slog.New(slog.DiscardHandler), ipvs.Options{
-		Refresh: time.Hour, OnOps: func(ops []ipvs.Op, _ []error) {
-			if filled.IsZero() {
-				filled = time.Now()
-			}
-			answered <- len(ops)
-		},
+		Refresh: time.Hour, OnOps: func(ops []ipvs.Op, _ []error) { answered <- len(ops) },
 	})
 	ctx, cancel := context.WithCancel(s.Context())
 	done := make(chan error, 1)
@@ -86,11 +80,19 @@ func startEngine(s *scene, _ *netns.World, n *netns.Node, services int) func(*fi
 		}
 	})
 	vs := virtualServers(services)
-	told := time.Now()
+	began := time.Now()
 	e.Configure(vs)
+	var took time.Duration
+	filled := make(chan struct{})
+	go func() {
+		for left := services * (1 + servers); left > 0; left -= <-answered {
+		}
+		took = time.Since(began)
+		close(filled)
+	}()
 	return func(f *filling) {
-		<-answered
-		f.Fill = ms(filled.Sub(told))
+		<-filled
+		f.Fill = ms(took)
 		e.Configure(virtualServers(services)) // no change: the next answer is to the next one
 		next := virtualServers(services)
 		next[services/2].Servers[5].Weight = 2
