@@ -42,6 +42,7 @@ func FuzzLoad(f *testing.F) {
 		if err := Write(io.Discard, diags); err != nil {
 			t.Fatal(err)
 		}
+		sameInPieces(t, text, 1)
 		if c == nil {
 			return
 		}

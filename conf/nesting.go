@@ -17,9 +17,9 @@ const (
 	maxDigits  = 80   // of a number; 1e999999999 is a gigabyte when it is turned into text
 )
 
-// tooDeep returns a diagnostic when parsing or evaluating src would need too much stack.
-func tooDeep(src []byte, name string) *hcl.Diagnostic {
-	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos) // what the lexer finds wrong, the parser finds again
+// tooDeep returns a diagnostic when parsing or evaluating src, which begins at start, would need too much stack.
+func tooDeep(src []byte, name string, start hcl.Pos) *hcl.Diagnostic {
+	tokens, _ := hclsyntax.LexConfig(src, name, start) // what the lexer finds wrong, the parser finds again
 	n := nesting{levels: []level{{}}}
 	for i, t := range tokens {
 		if t.Type == hclsyntax.TokenNumberLit && hugeNumber(string(t.Bytes)) {

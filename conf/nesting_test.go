@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/hcl/v2"
 )
 
 // TestDeepFilesAreRefused: enough of each of these ends the process when it reaches the parser or the evaluator.
@@ -31,7 +33,7 @@ func TestDeepFilesAreRefused(t *testing.T) {
 		{"long number", "a = " + strings.Repeat("9", n)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			diag := tooDeep([]byte(tc.text), "x.hcl")
+			diag := tooDeep([]byte(tc.text), "x.hcl", hcl.InitialPos)
 			if diag == nil {
 				t.Fatal("the file would be parsed, want it refused")
 			}
@@ -56,7 +58,7 @@ func TestWorstAllowedNestingIsHarmless(t *testing.T) {
 		"source = 1" + strings.Repeat(" + 1", 990),
 	} {
 		body := "vrrp_instance \"web\" {\n" + text + "\n}\n"
-		if d := tooDeep([]byte(body), "x.hcl"); d != nil {
+		if d := tooDeep([]byte(body), "x.hcl", hcl.InitialPos); d != nil {
 			t.Errorf("%.40s… is refused: %s", text, d.Summary)
 			continue
 		}
@@ -82,7 +84,7 @@ func TestWideFilesAreFine(t *testing.T) {
 		{"quoted brackets", `a = "` + strings.Repeat("[{(", 5000) + `"`},
 		{"closing brackets only", strings.Repeat("])}", 5000)},
 	} {
-		if d := tooDeep([]byte(tc.text), "x.hcl"); d != nil {
+		if d := tooDeep([]byte(tc.text), "x.hcl", hcl.InitialPos); d != nil {
 			t.Errorf("%s is refused at %s: %s", tc.name, d.Subject, d.Summary)
 		}
 	}

@@ -114,7 +114,7 @@ func (d *decoder) givenVariable(raw rawVariable, text string, want cty.Type, def
 }
 
 func (d *decoder) parseValue(text string) (cty.Value, bool) {
-	if tooDeep([]byte(text), "") != nil {
+	if tooDeep([]byte(text), "", hcl.InitialPos) != nil {
 		return cty.DynamicVal, false
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
