@@ -11,18 +11,26 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 )
 
 // chosenSources is how many clients each table is asked for.
 const chosenSources = 10_000
 
-// source is client i.
-func source(i int) netip.Addr {
+// source is client i of a family. Those of IPv6 differ in two of the words that are folded.
+func source(f Family, i int) netip.Addr {
+	if f == V6 {
+		a := netip.MustParseAddr("2001:db8:9::").As16()
+		binary.BigEndian.PutUint16(a[6:], uint16(i>>3))
+		binary.BigEndian.PutUint32(a[12:], uint32(i)+1)
+		return netip.AddrFrom16(a)
+	}
 	var b [4]byte
 	binary.BigEndian.PutUint32(b[:], 0x0a090000+uint32(i)+1)
 	return netip.AddrFrom4(b)
@@ -31,48 +39,44 @@ func source(i int) netip.Addr {
 // chosen sends a packet of each source to service, a UDP one of this namespace, and returns where the kernel sent it. All come from port sourcePort.
 func chosen(t *testing.T, service netip.AddrPort) map[netip.Addr]string {
 	t.Helper()
-	conn, err := net.ListenPacket("udp4", fmt.Sprintf(":%d", sourcePort))
+	conn, err := net.ListenPacket("udp", net.JoinHostPort(anywhere(service).String(), strconv.Itoa(sourcePort)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	p := ipv4.NewPacketConn(conn)
-	to := net.UDPAddrFromAddrPort(service)
+	to, send4, send6 := net.UDPAddrFromAddrPort(service), ipv4.NewPacketConn(conn), ipv6.NewPacketConn(conn)
 	for i := range chosenSources {
-		_, _ = p.WriteTo([]byte("x"), &ipv4.ControlMessage{Src: source(i).AsSlice()}, to) // one that is refused has no connection, which is the answer
+		src := source(familyOf(service.Addr()), i).AsSlice()
+		if service.Addr().Is6() {
+			_, _ = send6.WriteTo([]byte("x"), &ipv6.ControlMessage{Src: src}, to)
+			continue
+		}
+		_, _ = send4.WriteTo([]byte("x"), &ipv4.ControlMessage{Src: src}, to) // one that is refused has no connection, which is the answer
 	}
 	text, err := os.ReadFile("/proc/thread-self/net/ip_vs_conn")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := map[netip.Addr]string{}
-	for line := range strings.Lines(string(text)) {
-		words := strings.Fields(line)
-		if len(words) < 7 || words[0] != "UDP" {
-			continue
+	for _, c := range ParseConns(string(text)) {
+		if c.Proto != UDP || c.Service != service || c.Client.Port() != sourcePort {
+			t.Fatalf("a connection %+v, which nobody made", c)
 		}
-		from, errFrom := hexAddr(words[1])
-		server, errTo := hexAddr(words[5])
-		if errFrom != nil || errTo != nil {
-			t.Fatalf("connection %q: %v, %v", line, errFrom, errTo)
-		}
-		got[from] = server.String()
+		got[c.Client.Addr()] = c.Server.Addr().String()
 	}
 	return got
 }
 
+// anywhere is every address of the family of a service.
+func anywhere(service netip.AddrPort) netip.Addr {
+	if service.Addr().Is6() {
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
+}
+
 // sourcePort is that of all clients.
 const sourcePort = 4312
-
-func hexAddr(s string) (netip.Addr, error) {
-	var n uint32
-	if _, err := fmt.Sscanf(s, "%08X", &n); err != nil {
-		return netip.Addr{}, err
-	}
-	var b [4]byte
-	binary.BigEndian.PutUint32(b[:], n)
-	return netip.AddrFrom4(b), nil
-}
 
 // modelled returns where the model sends each source.
 func modelled(t *testing.T, e Entry, last map[netip.AddrPort]int, dst netip.Addr) map[netip.Addr]string {
@@ -83,8 +87,9 @@ func modelled(t *testing.T, e Entry, last map[netip.AddrPort]int, dst netip.Addr
 	}
 	want := map[netip.Addr]string{}
 	for i := range chosenSources {
-		if d, ok := c.Choose(netip.AddrPortFrom(source(i), sourcePort), dst); ok {
-			want[source(i)] = d.Addr.Addr().String()
+		src := source(familyOf(dst), i)
+		if d, ok := c.Choose(netip.AddrPortFrom(src, sourcePort), dst); ok {
+			want[src] = d.Addr.Addr().String()
 		}
 	}
 	return want
@@ -94,10 +99,16 @@ func modelled(t *testing.T, e Entry, last map[netip.AddrPort]int, dst netip.Addr
 func hashed(t *testing.T) *Netlink {
 	t.Helper()
 	n := namespace(t)
-	for _, args := range []string{"addr add 192.0.2.10/32 dev lo", "route add local 10.0.0.0/24 dev lo", "route add local 10.9.0.0/16 dev lo"} {
+	for _, args := range []string{
+		"addr add 192.0.2.10/32 dev lo", "route add local 10.0.0.0/24 dev lo", "route add local 10.9.0.0/16 dev lo",
+		"addr add 2001:db8::10/128 dev lo", "route add local 2001:db8:1::/48 dev lo", "route add local 2001:db8:9::/48 dev lo",
+	} {
 		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
 			t.Fatalf("ip %s: %v\n%s", args, err, out)
 		}
+	}
+	if err := os.WriteFile("/proc/sys/net/ipv6/ip_nonlocal_bind", []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
 	}
 	return n
 }
@@ -105,20 +116,24 @@ func hashed(t *testing.T) *Netlink {
 // differ returns how many sources the two send elsewhere.
 func differ(a, b map[netip.Addr]string) int {
 	n := 0
-	for i := range chosenSources {
-		if a[source(i)] != b[source(i)] {
-			n++
+	for _, f := range []Family{V4, V6} {
+		for i := range chosenSources {
+			if src := source(f, i); a[src] != b[src] {
+				n++
+			}
 		}
 	}
 	return n
 }
 
+// modelledServices has the services whose choices are modelled, with the address of their servers.
+func modelledServices() map[string]string {
+	return map[string]string{"192.0.2.10:80": "10.0.0.%d:80", "[2001:db8::10]:80": "[2001:db8:1::%x:0:7]:80"}
+}
+
 func TestModelChoosesWhatTheKernelDoes(t *testing.T) {
-	const service = "192.0.2.10:80"
-	add := func(server, weight int) string {
-		return fmt.Sprintf("-a -u %s -r 10.0.0.%d:80 -g -w %d", service, server, weight)
-	}
-	edit := func(server, weight int) string { return "-e" + add(server, weight)[2:] }
+	add := func(server, weight int) string { return fmt.Sprintf("-a %d -g -w %d", server, weight) }
+	edit := func(server, weight int) string { return fmt.Sprintf("-e %d -g -w %d", server, weight) }
 	simple := []string{add(1, 3), add(2, 2), add(3, 1)}
 	for _, tt := range []struct {
 		name, scheduler string
@@ -131,31 +146,33 @@ func TestModelChoosesWhatTheKernelDoes(t *testing.T) {
 		{"sh with its flags", "sh -b sh-fallback,sh-port", []string{add(3, 10), add(1, 3), add(2, 2), edit(1, 0)}},
 		{"dh", "dh", []string{add(3, 10), add(1, 3), add(2, 2)}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			n := hashed(t)
-			last := map[netip.AddrPort]int{}
-			ipvsadm(t, strings.Fields("-A -u "+service+" -s "+tt.scheduler)...)
-			for _, line := range tt.history {
-				words := strings.Fields(line)
-				ipvsadm(t, words...)
-				var weight int
-				if _, err := fmt.Sscan(words[len(words)-1], &weight); err != nil {
+		for service, server := range modelledServices() {
+			t.Run(tt.name+" "+service, func(t *testing.T) {
+				n, last := hashed(t), map[netip.AddrPort]int{}
+				ipvsadm(t, strings.Fields("-A -u "+service+" -s "+tt.scheduler)...)
+				for _, line := range tt.history {
+					var verb string
+					var i, weight int
+					if _, err := fmt.Sscanf(line, "%s %d -g -w %d", &verb, &i, &weight); err != nil {
+						t.Fatal(err)
+					}
+					addr := fmt.Sprintf(server, i)
+					ipvsadm(t, verb, "-u", service, "-r", addr, "-g", "-w", strconv.Itoa(weight))
+					if weight > 0 {
+						last[netip.MustParseAddrPort(addr)] = weight
+					}
+				}
+				table, err := n.Table()
+				if err != nil {
 					t.Fatal(err)
 				}
-				if weight > 0 {
-					last[netip.MustParseAddrPort(words[4])] = weight
+				at := netip.MustParseAddrPort(service)
+				got, want := chosen(t, at), modelled(t, table[Key{Proto: UDP, Addr: at}], last, at.Addr())
+				if d := differ(want, got); d > 0 || len(got) < chosenSources/3 {
+					t.Errorf("of %d sources %d go elsewhere than the model says; the kernel has %d connections", chosenSources, d, len(got))
 				}
-			}
-			table, err := n.Table()
-			if err != nil {
-				t.Fatal(err)
-			}
-			at := netip.MustParseAddrPort(service)
-			got, want := chosen(t, at), modelled(t, table[Key{Proto: UDP, Addr: at}], last, at.Addr())
-			if d := differ(want, got); d > 0 || len(got) < chosenSources/3 {
-				t.Errorf("of %d sources %d go elsewhere than the model says; the kernel has %d connections", chosenSources, d, len(got))
-			}
-		})
+			})
+		}
 	}
 }
 

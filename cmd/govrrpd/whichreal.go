@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -47,7 +49,7 @@ func (d *daemon) whichReal(service, src string) ([]ipvs.Which, error) {
 }
 
 func newWhichRealCommand() *cobra.Command {
-	var socket, src string
+	var socket, src, output string
 	c := &cobra.Command{
 		Use:   "whichreal --src IP:PORT SERVICE",
 		Short: "Say which real server a client is sent to",
@@ -58,6 +60,9 @@ func newWhichRealCommand() *cobra.Command {
 			if _, err := netip.ParseAddrPort(src); err != nil {
 				return usagef("--src=%s: want the client's address and port, such as 203.0.113.9:4312 or [2001:db8::9]:4312", src)
 			}
+			if output != "text" && output != "json" {
+				return usagef("-o %s: want text or json", output)
+			}
 			var result whichResult
 			path := "/api/v1/ipvs/" + url.PathEscape(args[0]) + "/whichreal?src=" + url.QueryEscape(src)
 			code, err := askDaemon(c.Context(), socket, http.MethodGet, path, &result)
@@ -67,15 +72,26 @@ func newWhichRealCommand() *cobra.Command {
 			if code != http.StatusOK {
 				return errors.New(result.Error)
 			}
-			for _, w := range result.Answer {
-				fmt.Println(whichLine(w))
-			}
-			return nil
+			return writeWhich(os.Stdout, output, result.Answer)
 		},
 	}
 	c.Flags().StringVar(&src, "src", "", "the client: `IP:PORT`")
+	c.Flags().StringVarP(&output, "output", "o", "text", "`format`: text or json")
 	addSocketFlag(c, &socket)
 	return c
+}
+
+// writeWhich prints one answer on a line, or all as a list of JSON.
+func writeWhich(w io.Writer, output string, answer []ipvs.Which) error {
+	if output == "json" {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(answer)
+	}
+	for _, one := range answer {
+		fmt.Fprintln(w, whichLine(one))
+	}
+	return nil
 }
 
 // whichLine is an answer on one line: "tcp 192.0.2.10:80 -> 10.0.0.2:80 (the hash of scheduler mh)".
