@@ -80,6 +80,12 @@ func (d *Director) Command(args ...string) (string, error) {
 	return d.node.Run(append(append([]string{d.node.w.Program()}, args...), "--socket", d.Socket)...)
 }
 
+// StartCommand is Command in the background, as a process of that name.
+func (d *Director) StartCommand(name string, args ...string) *Process {
+	d.node.w.t.Helper()
+	return d.node.Start(name, append(append([]string{d.node.w.Program()}, args...), "--socket", d.Socket)...)
+}
+
 // Reload writes config and asks the director to load it.
 func (d *Director) Reload(config string) (string, error) {
 	d.node.w.t.Helper()

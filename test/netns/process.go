@@ -59,6 +59,14 @@ func (p *Process) Running() bool {
 	}
 }
 
+// ExitStatus returns the exit status of a process that has ended, and -1 while it runs and when a signal has ended it.
+func (p *Process) ExitStatus() int {
+	if p.Running() {
+		return -1
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
 // Signal sends a signal to the process alone, not to its children. That it has ended already is no error.
 func (p *Process) Signal(s syscall.Signal) {
 	p.node.w.t.Helper()
