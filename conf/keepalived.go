@@ -39,6 +39,10 @@ func blockTranslations() map[string]map[string]string {
 		"route":         {"pref": `write preference = "medium"`},
 		"static_route":  {"pref": `write preference = "medium"`},
 		"bfd_instance":  {"min_ttl": "write max_hops: a packet that may cross 1 router arrives with TTL 254"},
+		"sorry_server": {
+			"on_failure":         "write sorry_inhibit = true in virtual_server: it has no checks that could fail",
+			"inhibit_on_failure": "write sorry_inhibit = true in virtual_server",
+		},
 		"unicast": {
 			"min_ttl": `write it in peer "10.0.0.2" { }`,
 			"max_ttl": `write it in peer "10.0.0.2" { }`,
@@ -233,7 +237,7 @@ func serviceWords() map[string]string {
 		"tun_remcsum":             `write checksum = "remote" in tunnel { }`,
 		"delay_loop":              `write interval = "5s" in check { }`,
 		"connect_timeout":         `write timeout = "2s" in check { }`,
-		"inhibit_on_failure":      `write on_failure = "quiesce" in virtual_server`,
+		"inhibit_on_failure":      `write on_failure = "quiesce" in virtual_server or real_server`,
 		"sorry_server_inhibit":    "write sorry_inhibit = true in virtual_server",
 		"retry":                   "write fall = 3: how many probes must fail in a row",
 		"TCP_CHECK":               `write check "tcp" { }`,

@@ -20,6 +20,7 @@ type rawServer struct {
 	Forward      *hcl.Attribute `hcl:"forward,optional"`
 	Upper        *hcl.Attribute `hcl:"upper_threshold,optional"`
 	Lower        *hcl.Attribute `hcl:"lower_threshold,optional"`
+	OnFailure    *hcl.Attribute `hcl:"on_failure,optional"`
 	Tunnel       *rawTunnel     `hcl:"tunnel,block"`
 	Checks       []rawCheck     `hcl:"check,block"`
 }
@@ -52,7 +53,9 @@ func (d *decoder) servers(s *service) []Check {
 			d.problem(raw.AddressRange, fmt.Sprintf("real server %s is named twice in %s", dest.Addr, s.name), fmt.Sprintf("the first is at %s: remove one", place(first)))
 		}
 		places[dest.Addr] = raw.AddressRange
-		s.Servers = append(s.Servers, ipvs.RealServer(dest))
+		server := ipvs.RealServer{Addr: dest.Addr, Forward: dest.Forward, Tunnel: dest.Tunnel, Weight: dest.Weight, Upper: dest.Upper, Lower: dest.Lower}
+		choice(d, raw.OnFailure, []string{"remove", "quiesce"}, []ipvs.FailureAction{ipvs.Remove, ipvs.Quiesce}, &server.Failed)
+		s.Servers = append(s.Servers, server)
 		checks := raw.Checks
 		if len(checks) == 0 {
 			checks = s.raw.Checks

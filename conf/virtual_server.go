@@ -32,6 +32,7 @@ type rawService struct {
 	QuorumOf       *hcl.Attribute  `hcl:"quorum_of,optional"`
 	Hysteresis     *hcl.Attribute  `hcl:"hysteresis,optional"`
 	Alpha          *hcl.Attribute  `hcl:"alpha,optional"`
+	Omega          *hcl.Attribute  `hcl:"omega,optional"`
 	SorryInhibit   *hcl.Attribute  `hcl:"sorry_inhibit,optional"`
 	Matches        []rawMatch      `hcl:"match,block"`
 	Tunnel         *rawTunnel      `hcl:"tunnel,block"`
@@ -106,7 +107,7 @@ func (d *decoder) serviceOptions(s *service) {
 	choice(d, raw.Scheduler, ipvs.Schedulers(), ipvs.Schedulers(), &s.Scheduler)
 	d.schedulerFlags(s)
 	d.onePacket(s)
-	choice(d, raw.OnFailure, []string{"remove", "quiesce"}, []ipvs.FailureAction{ipvs.Remove, ipvs.Quiesce}, &s.Failed)
+	choice(d, raw.OnFailure, []string{"remove", "quiesce"}, []ipvs.FailureAction{ipvs.Standard, ipvs.Quiesce}, &s.Failed)
 	d.persistence(s)
 	d.serverDefaults(s)
 }

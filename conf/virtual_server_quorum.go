@@ -21,6 +21,7 @@ const quorumMost = 1 << 24
 func (d *decoder) quorumOptions(s *service) {
 	raw, q := s.raw, &s.Quorum
 	d.flag(raw.Alpha, &s.Alpha)
+	d.flag(raw.Omega, &s.Omega)
 	d.flag(raw.SorryInhibit, &s.SorryInhibit)
 	if s.SorryInhibit && raw.Sorry == nil {
 		d.problem(raw.SorryInhibit.Expr.Range(), fmt.Sprintf("sorry_inhibit in %s, which has no sorry_server", s.name), `add sorry_server "10.0.0.99:80" { }, or remove sorry_inhibit`)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/govrrpd/govrrpd/ipvs"
 	"github.com/govrrpd/govrrpd/ipvs/pool"
 )
 
@@ -51,11 +52,27 @@ func TestPoolSwitches(t *testing.T) {
 	c := mustLoad(t, nil, file(t, `virtual_server "shop" {
   address       = "192.0.2.10:80"
   alpha         = true
+  omega         = true
   sorry_inhibit = true
   sorry_server "10.0.0.99:80" {}
   real_server "10.0.0.11:80" {}
 }`))
-	if s := c.Services[0]; !s.Alpha || !s.SorryInhibit {
-		t.Errorf("alpha %t, sorry_inhibit %t, want both", s.Alpha, s.SorryInhibit)
+	if s := c.Services[0]; !s.Alpha || !s.Omega || !s.SorryInhibit {
+		t.Errorf("alpha %t, omega %t, sorry_inhibit %t, want all", s.Alpha, s.Omega, s.SorryInhibit)
+	}
+}
+
+func TestOnFailureOfSingleServers(t *testing.T) {
+	c := mustLoad(t, nil, file(t, `virtual_server "shop" {
+  address    = "192.0.2.10:80"
+  on_failure = "quiesce"
+  real_server "10.0.0.11:80" {}
+  real_server "10.0.0.12:80" { on_failure = "remove" }
+  real_server "10.0.0.13:80" { on_failure = "quiesce" }
+}`))
+	s := c.Services[0]
+	got := []ipvs.FailureAction{s.Failed, s.Servers[0].Failed, s.Servers[1].Failed, s.Servers[2].Failed}
+	if d := cmp.Diff([]ipvs.FailureAction{ipvs.Quiesce, ipvs.Standard, ipvs.Remove, ipvs.Quiesce}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }

@@ -171,7 +171,7 @@ func (r *reconciler) renew(s *service) {
 // equal reports whether v and w ask for the same. It is written out since it looks at all that is configured with each reload.
 func (v *VirtualServer) equal(w *VirtualServer) bool {
 	return v.Name == w.Name && v.Service == w.Service && v.Forward == w.Forward && v.Failed == w.Failed && v.Quorum == w.Quorum &&
-		v.Alpha == w.Alpha && v.SorryInhibit == w.SorryInhibit && sameDest(v.Sorry, w.Sorry) &&
+		v.Alpha == w.Alpha && v.Omega == w.Omega && v.SorryInhibit == w.SorryInhibit && sameDest(v.Sorry, w.Sorry) &&
 		slices.Equal(v.Keys, w.Keys) && slices.Equal(v.Servers, w.Servers)
 }
 

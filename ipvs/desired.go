@@ -1,6 +1,7 @@
 package ipvs
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/govrrpd/govrrpd/ipvs/pool"
@@ -41,13 +42,17 @@ func (v *VirtualServer) verdicts(h Health) []Verdict {
 	return out
 }
 
+// failed returns what becomes of s when its checks fail.
+func (v *VirtualServer) failed(s RealServer) FailureAction {
+	if v.consistent() {
+		return Quiesce
+	}
+	return cmp.Or(s.Failed, v.Failed)
+}
+
 // pool returns what v says of its pool.
 func (v *VirtualServer) pool() pool.Config {
-	failed := v.Failed
-	if v.consistent() {
-		failed = Quiesce
-	}
-	return pool.Config{Quorum: v.Quorum, Alpha: v.Alpha, OnFailure: failed, Sorry: v.Sorry != nil, Stay: v.consistent()}
+	return pool.Config{Quorum: v.Quorum, Alpha: v.Alpha, OnFailure: v.failed(RealServer{}), Sorry: v.Sorry != nil, Stay: v.consistent()}
 }
 
 // members returns the servers of v as its pool sees them: by the verdicts on them, and by what was inherited where there is none.
@@ -56,7 +61,7 @@ func (v *VirtualServer) members(verdicts []Verdict, inherited []inheritance) []p
 	out := make([]pool.Server, len(v.Servers))
 	for i, s := range v.Servers {
 		verdict := verdicts[i]
-		out[i] = pool.Server{Condition: verdict.Condition, Heard: verdict.Condition != Unknown, Configured: s.Weight, Weight: s.weight(verdict)}
+		out[i] = pool.Server{Condition: verdict.Condition, Heard: verdict.Condition != Unknown, Configured: s.Weight, Weight: s.weight(verdict), OnFailure: v.failed(s)}
 		if verdict.Condition == Unknown && inherited != nil {
 			out[i].Condition, out[i].Left = inherited[i].Condition, inherited[i].left
 		}

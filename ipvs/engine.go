@@ -76,6 +76,7 @@ type Engine struct {
 	mu    sync.Mutex
 	inbox inbox
 	flush bool
+	leave bool // another process takes over: Run ends with everything as it is
 }
 
 // An inbox holds what the callers said since the last step. Of each thing the newest counts.
@@ -149,8 +150,8 @@ func (e *Engine) wake() {
 	}
 }
 
-// Run keeps the kernel's table until ctx ends. Then it leaves the table as it is, or removes our services; the error says which
-// could not be removed. Whatever goes wrong before is retried, logged and shown by Status.
+// Run keeps the kernel's table until ctx ends. Then it leaves the table as it is, but for services with Omega, or removes our services; the
+// error says which could not be removed. Whatever goes wrong before is retried, logged and shown by Status.
 func (e *Engine) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -191,13 +192,16 @@ func (e *Engine) Status() Status {
 	return s
 }
 
-// stop removes our services if it was told to.
+// stop takes out the servers of services with Omega, and removes our services if it was told to.
 func (e *Engine) stop() error {
 	e.mu.Lock()
-	flush := e.flush
+	flush, leave := e.flush, e.leave
 	e.mu.Unlock()
 	err := e.host.finish(time.Now())
-	if flush {
+	if !leave {
+		e.r.bowOut(time.Now())
+	}
+	if flush && !leave {
 		err = errors.Join(e.r.flush(), err)
 	}
 	return err

@@ -370,6 +370,7 @@ func TestEngineStatusHasTheNamesOfTheControlSocket(t *testing.T) {
     "weight": 0,
     "up": false,
     "reason": "checks failed",
+    "on_failure": "remove",
     "active_connections": 0,
     "inactive_connections": 0
    },
@@ -378,6 +379,7 @@ func TestEngineStatusHasTheNamesOfTheControlSocket(t *testing.T) {
     "weight": 0,
     "up": false,
     "reason": "checks failed",
+    "on_failure": "remove",
     "active_connections": 0,
     "inactive_connections": 0
    }

@@ -72,7 +72,9 @@ func (e *Engine) Resign() {
 
 // Leave makes Run end with everything as it is, whatever it was told to flush and restore: another director takes over.
 func (e *Engine) Leave() {
-	e.SetFlush(false)
+	e.mu.Lock()
+	e.leave = true
+	e.mu.Unlock()
 	e.host.tell(func(k *hostKeeper) bool { k.config.Restore = false; return false })
 }
 

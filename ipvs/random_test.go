@@ -204,7 +204,8 @@ func (s *storm) servers() (out []RealServer) {
 	for range s.IntN(5) {
 		d := s.dest(V4)
 		if !slices.ContainsFunc(out, func(r RealServer) bool { return r.Addr == d.Addr }) {
-			out = append(out, RealServer(d))
+			out = append(out, RealServer{Addr: d.Addr, Forward: d.Forward, Tunnel: d.Tunnel, Weight: d.Weight, Upper: d.Upper, Lower: d.Lower,
+				Failed: pick(s.wild, Standard, Remove, Quiesce)})
 		}
 	}
 	return out

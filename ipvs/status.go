@@ -33,6 +33,7 @@ type ServiceStatus struct {
 	Forward     string         `json:"forward"`
 	Error       string         `json:"error,omitempty"` // the first change that the kernel refuses
 	SorryActive bool           `json:"sorry_active"`    // the sorry server takes the connections
+	Omega       bool           `json:"omega,omitempty"` // the end of the director takes its servers out
 	Quorum      QuorumStatus   `json:"quorum"`
 	RealServers []ServerStatus `json:"real_servers"` // as configured
 }
@@ -55,6 +56,7 @@ type ServerStatus struct {
 	Weight        int            `json:"weight"`             // in the kernel; 0 when it is not there
 	Up            bool           `json:"up"`                 // by its checks, or by what is assumed before their first verdict
 	Reason        string         `json:"reason,omitempty"`   // why it has not its weight: checks failed, no verdict yet, below quorum, disabled, draining, drained
+	OnFailure     string         `json:"on_failure"`         // what becomes of it when its checks fail: remove or quiesce
 	Override      *pool.Override `json:"override,omitempty"` // what operators say of it
 	ActiveConns   int            `json:"active_connections"`
 	InactiveConns int            `json:"inactive_connections"`
@@ -84,6 +86,7 @@ func (r *reconciler) serviceStatus(s *service, k Key) ServiceStatus {
 		Scheduler:   s.vs.Scheduler,
 		Forward:     s.vs.Forward.String(),
 		Error:       r.firstFailure(k),
+		Omega:       s.vs.Omega,
 		RealServers: make([]ServerStatus, 0, len(s.vs.Servers)),
 	}
 	if k.Mark == 0 {
@@ -101,6 +104,7 @@ func (r *reconciler) serviceStatus(s *service, k Key) ServiceStatus {
 			Weight:        d.Weight,
 			Up:            up,
 			Reason:        reason,
+			OnFailure:     s.vs.failed(server).String(),
 			Override:      r.overrides[s.vs.Name][server.Addr],
 			ActiveConns:   load.Active,
 			InactiveConns: load.Inactive,

@@ -92,12 +92,13 @@ type VirtualServer struct {
 
 	Service               // options; its Key is unset
 	Forward Forward       // what the service says for its servers; Status shows it, and each server has its own
-	Failed  FailureAction // what becomes of a server whose checks fail
+	Failed  FailureAction // what becomes of a server whose checks fail and that does not say otherwise itself
 	Servers []RealServer
 	Sorry   *Dest // takes all new connections while the quorum is lost; nil for none
 
 	Quorum       pool.Quorum
 	Alpha        bool // a server without a verdict counts as Down
+	Omega        bool // an orderly end of Run takes the servers out as if their checks had failed
 	SorryInhibit bool // the sorry server is never removed: while it is not needed it has weight 0, and its connections may end
 }
 
@@ -109,6 +110,8 @@ type RealServer struct {
 	Weight  int    // 0 to MaxWeight
 
 	Upper, Lower uint32 // as in Dest
+
+	Failed FailureAction // Standard is what its service says
 }
 
 // FailureAction is what becomes of a server whose checks fail.
@@ -116,8 +119,9 @@ type FailureAction = pool.Action
 
 // The actions are those of the pool.
 const (
-	Remove  = pool.Remove
-	Quiesce = pool.Quiesce
+	Standard = pool.Standard
+	Remove   = pool.Remove
+	Quiesce  = pool.Quiesce
 )
 
 // A ServerID names one real server of one VirtualServer.

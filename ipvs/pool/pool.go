@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -18,17 +19,27 @@ const (
 // Action is what becomes of a server whose checks fail.
 type Action uint8
 
-// Remove drops the server's connections; Quiesce gives it weight 0, so that what is established may end by itself.
+// Remove drops the server's connections; Quiesce gives it weight 0, so that what is established may end by itself. Standard is what is said of
+// others, too, and without that Remove.
 const (
-	Remove Action = iota
+	Standard Action = iota
+	Remove
 	Quiesce
 )
+
+// String returns remove or quiesce.
+func (a Action) String() string {
+	if a == Quiesce {
+		return "quiesce"
+	}
+	return "remove"
+}
 
 // A Config is what the configuration says of a pool.
 type Config struct {
 	Quorum    Quorum
 	Alpha     bool   // a server of Unknown condition counts as Down, not as Up
-	OnFailure Action // of all servers
+	OnFailure Action // of the servers that do not say otherwise
 	Sorry     bool   // there is a sorry server
 	Stay      bool   // a server leaves the table only where connections have to end: its place in it matters to others, as with mh
 }
@@ -36,10 +47,11 @@ type Config struct {
 // A Server is the state of one.
 type Server struct {
 	Condition  Condition
-	Heard      bool // Condition is the verdict of its checks, not what is assumed until there is one
-	Left       bool // an earlier process left it in the table: until it is Heard it stays there, at least with weight 0
-	Configured int  // its weight by the configuration, 0 or more
-	Weight     int  // its weight now, by the configuration or a check, if it is well
+	Heard      bool   // Condition is the verdict of its checks, not what is assumed until there is one
+	Left       bool   // an earlier process left it in the table: until it is Heard it stays there, at least with weight 0
+	Configured int    // its weight by the configuration, 0 or more
+	Weight     int    // its weight now, by the configuration or a check, if it is well
+	OnFailure  Action // Standard: that of the Config
 
 	Override *Override // what operators say of it; nil if nothing
 }
@@ -189,11 +201,14 @@ func (p *Pool) shareOf(s Server) Share {
 	}
 	switch {
 	case !p.well(s) && s.Condition == Unknown:
-		return Share{Present: p.config.OnFailure == Quiesce, Reason: Untested}
+		return Share{Present: p.quiesces(s), Reason: Untested}
 	case !p.well(s):
-		return Share{Present: p.config.OnFailure == Quiesce || s.Left && !s.Heard, Reason: Failed}
+		return Share{Present: p.quiesces(s) || s.Left && !s.Heard, Reason: Failed}
 	case p.state.Sorry:
 		return Share{Present: true, Reason: BelowQuorum}
 	}
 	return Share{Present: true, Weight: max(s.weight(), 0)}
 }
+
+// quiesces reports whether s stays with weight 0 when it is not well.
+func (p *Pool) quiesces(s Server) bool { return cmp.Or(s.OnFailure, p.config.OnFailure) == Quiesce }

@@ -97,6 +97,20 @@ func TestShares(t *testing.T) {
 	}
 }
 
+func TestServersSayThemselvesWhatBecomesOfThem(t *testing.T) {
+	for _, tt := range []struct{ all, one Action }{{Remove, Quiesce}, {Quiesce, Remove}, {Standard, Quiesce}} {
+		servers := three("ddu")
+		servers[0].OnFailure = tt.one
+		p := New(Config{OnFailure: tt.all})
+		p.Step(start, servers)
+		for i, want := range []Action{tt.one, tt.all} {
+			if got := p.Shares()[i]; got.Present != (want == Quiesce) || got.Weight != 0 {
+				t.Errorf("all %s, one %s: server %d gets %+v", tt.all, tt.one, i, got)
+			}
+		}
+	}
+}
+
 func TestKnownIsWhatNobodyWhoIsNotHeardCanChange(t *testing.T) {
 	for _, tt := range []struct {
 		servers     string
@@ -193,7 +207,7 @@ func anyConfig(r *rand.Rand) Config {
 	if r.IntN(3) == 0 {
 		q.Percent, q.Min, q.Hysteresis = true, q.Min*20, q.Hysteresis*20
 	}
-	return Config{Quorum: q, Alpha: r.IntN(2) == 0, OnFailure: Action(r.IntN(2)), Sorry: r.IntN(2) == 0, Stay: r.IntN(4) == 0}
+	return Config{Quorum: q, Alpha: r.IntN(2) == 0, OnFailure: Action(r.IntN(3)), Sorry: r.IntN(2) == 0, Stay: r.IntN(4) == 0}
 }
 
 type walk struct {
@@ -216,6 +230,7 @@ func (w *walk) change(r *rand.Rand) {
 		s := &w.servers[r.IntN(len(w.servers))]
 		s.Condition, s.Weight = Condition(r.IntN(3)), r.IntN(4)
 		s.Heard = s.Condition != Unknown && r.IntN(5) > 0
+		s.OnFailure = Action(r.IntN(3))
 		if s.Override = nil; r.IntN(3) == 0 {
 			s.Override = anyOverride(r)
 		}

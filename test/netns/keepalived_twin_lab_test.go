@@ -178,6 +178,8 @@ func serversOfKeepalived() []keepalivedTwin {
 		{keepalived: "lvs_sched rr\n" + dead + twoOfKeepalived, hcl: "scheduler = \"rr\"\n" + ourDead + twoServers},
 		{keepalived: "lvs_sched rr\ninhibit_on_failure\nreal_server 10.0.0.31 80 {\n" + deadOfKeepalived + "\n}\n" + twoOfKeepalived,
 			hcl: "scheduler = \"rr\"\non_failure = \"quiesce\"\nreal_server \"10.0.0.31:80\" {\n" + deadCheck + "\n}\n" + twoServers},
+		{keepalived: "lvs_sched rr\nreal_server 10.0.0.31 80 {\ninhibit_on_failure\n" + deadOfKeepalived + "\n}\n" + dead + twoOfKeepalived,
+			hcl: "scheduler = \"rr\"\nreal_server \"10.0.0.31:80\" {\non_failure = \"quiesce\"\n" + deadCheck + "\n}\n" + ourDead + twoServers},
 		{keepalived: "lvs_sched rr\n" + dead, hcl: "scheduler = \"rr\"\n" + ourDead},
 		{keepalived: "lvs_sched rr\nalpha\n" + dead + twoOfKeepalived, hcl: "scheduler = \"rr\"\nalpha = true\n" + ourDead + twoServers},
 	}
