@@ -210,6 +210,10 @@ func (r *reconciler) takeOn() {
 		for _, k := range s.keys {
 			entry, there := r.table[k]
 			_, ours := r.owned[k]
+			if there && !ours && s.vs.strangers(entry) {
+				r.leave(s, k, entry)
+				continue
+			}
 			if there {
 				left = append(left, entry)
 			}

@@ -46,6 +46,7 @@ type reconciler struct {
 	unread   int // reads that failed, one after another
 
 	owned    map[Key]struct{}
+	theirs   map[Key]string   // configured, but somebody else's; what the status says of it
 	dirty    map[Key]struct{} // may differ from what is wanted
 	leaving  map[Key]string   // of the virtual servers with these names until a reload, and still in the kernel
 	suspect  map[Key]struct{} // what table says of it may be wrong through our own doing
@@ -73,6 +74,7 @@ func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
 		byKey:     map[Key]*service{},
 		undecided: map[string]struct{}{},
 		owned:     map[Key]struct{}{},
+		theirs:    map[Key]string{},
 		dirty:     map[Key]struct{}{},
 		leaving:   map[Key]string{},
 		suspect:   map[Key]struct{}{},
@@ -115,6 +117,7 @@ func (r *reconciler) step(now time.Time, in inbox) time.Time {
 	ready := r.configured && r.table != nil
 	if ready {
 		r.takeOn()
+		r.claim()
 	}
 	r.obey(now, in.orders)
 	r.drain(now)
@@ -183,7 +186,7 @@ func (r *reconciler) compareOne(now time.Time, s *service, k Key, fresh Table) (
 		return 0
 	}
 	r.dirty[k] = struct{}{}
-	if _, ours := r.suspect[k]; ours || r.table == nil || !s.taken {
+	if _, ours := r.suspect[k]; ours || r.theirs[k] != "" || r.table == nil || !s.taken {
 		return 0
 	}
 	undo := Diff(one(k, is, there), one(k, was, before))

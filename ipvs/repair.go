@@ -354,7 +354,7 @@ func (r *reconciler) release(keys []Key) {
 	for _, k := range keys {
 		_, ours := r.owned[k]
 		_, there := r.table[k]
-		if !ours || !there {
+		if _, doubt := r.suspect[k]; !ours || !there && !doubt {
 			delete(r.leaving, k)
 		}
 		if ours && !there && r.byKey[k] == nil && !r.doubtful(k) {

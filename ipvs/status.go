@@ -119,6 +119,9 @@ func (r *reconciler) serviceStatus(s *service, k Key) ServiceStatus {
 
 // firstFailure returns what is wrong with a service, the service itself before its servers.
 func (r *reconciler) firstFailure(k Key) string {
+	if r.theirs[k] != "" {
+		return r.theirs[k]
+	}
 	failures := r.failures[k]
 	if len(failures) == 0 {
 		return ""

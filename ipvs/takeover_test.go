@@ -1,7 +1,9 @@
 package ipvs
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,11 +76,86 @@ func TestEngineTakesAServiceWithoutServersForNew(t *testing.T) {
 	})
 }
 
-func TestEngineTakesAServiceThatHasOthersServersOnlyForNew(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		b := start(t, newMapKernel(entry(svc(shop().Keys[0], "wlc"), nat("10.9.9.9:80", 1))), Options{}, withSorry(shop()))
-		b.did(addFirst, addSecond, "remove server 10.9.9.9:80 from tcp 192.0.2.10:80")
-	})
+// A service of somebody else's with other servers is left alone, told, and ours as soon as it is gone or has a server of ours.
+func TestEngineLeavesAServiceAloneThatSomebodyElseUses(t *testing.T) {
+	theirs := entry(svc(shop().Keys[0], "wlc"), nat("10.9.9.9:80", 1))
+	two := shop()
+	two.Keys = []Key{tcp("192.0.2.11:80"), two.Keys[0]}
+	with := func(addr string) VirtualServer {
+		v := two
+		v.Servers = append(v.Servers[:len(v.Servers):len(v.Servers)], RealServer{Addr: netip.MustParseAddrPort(addr), Weight: 1})
+		return v
+	}
+	const text = "tcp 192.0.2.10:80 is in the kernel already, made by somebody else with servers that are not configured here (10.9.9.9:80), " +
+		"and left alone: remove it with `ipvsadm -D -t 192.0.2.10:80`"
+	for _, tt := range []struct {
+		name  string
+		after func(b *bench)
+		did   []string
+	}{
+		{"it goes", func(b *bench) { b.kernel.change(func(t Table) { delete(t, shop().Keys[0]) }) }, shopAdded},
+		{"it is given one of our servers", func(b *bench) {
+			b.kernel.change(func(t Table) { t[shop().Keys[0]] = entry(theirs.Service, nat("10.0.0.1:80", 10)) })
+		},
+			[]string{addSecond}},
+		{"its server is configured", func(b *bench) { b.Configure([]VirtualServer{with("10.9.9.9:80")}) },
+			[]string{addFirst, addSecond, "add server 10.9.9.9:80 nat weight 1 to tcp 192.0.2.11:80"}},
+		{"it leaves the configuration", func(b *bench) {
+			one := two
+			one.Keys = two.Keys[:1]
+			b.Configure([]VirtualServer{one})
+		}, nil},
+		{"the end", func(b *bench) { _ = b.stop() }, []string{"remove service tcp 192.0.2.11:80"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := start(t, newMapKernel(theirs), Options{Flush: true}, two)
+				b.verdict(0, Down)
+				b.verdict(0, Up)
+				b.sleep(time.Minute)
+				for _, op := range b.kernel.take() {
+					if !strings.HasSuffix(op, "tcp 192.0.2.11:80") && !strings.Contains(op, "add service tcp 192.0.2.11:80") {
+						t.Errorf("did %s", op)
+					}
+				}
+				s := b.Status()
+				if s.Services[1].Error != text || s.Services[0].Error != "" || s.DriftRepaired != 0 || b.logged("left alone") != 1 {
+					t.Errorf("status %+v, want the error, logged once:\n%s", s, b.log)
+				}
+				tt.after(b)
+				b.sleep(RefreshDefault)
+				b.did(tt.did...)
+				for _, s := range b.Status().Services {
+					if s.Error != "" && tt.name != "the end" {
+						t.Errorf("in the end the status says %q", s.Error)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestEngineNamesServicesOfOthersAsIpvsadmDoes(t *testing.T) {
+	many := entry(svc(Key{Mark: 80, Family: V6}, "rr"))
+	for i := range 5 {
+		many.put(dest(fmt.Sprintf("[2001:db8::%d]:80", i), DR, 1))
+	}
+	for _, tt := range []struct {
+		e    Entry
+		want []string
+	}{
+		{many, []string{"fwmark 80 ipv6", "`ipvsadm -D -f 80 -6`", "2 more)"}},
+		{entry(svc(Key{Mark: 80, Family: V4}, "rr"), nat("10.0.0.1:80", 1)), []string{"`ipvsadm -D -f 80`", "(10.0.0.1:80)"}},
+		{entry(svc(udp("[2001:db8::10]:53"), "rr"), nat("10.0.0.1:80", 1)), []string{"`ipvsadm -D -u [2001:db8::10]:53`"}},
+		{entry(svc(Key{Proto: SCTP, Addr: tcp("192.0.2.10:80").Addr}, "rr"), nat("10.0.0.1:80", 1)), []string{"`ipvsadm -D --sctp-service 192.0.2.10:80`"}},
+	} {
+		got := explainTheirs(tt.e.Service.Key, tt.e)
+		for _, part := range tt.want {
+			if !strings.Contains(got, part) {
+				t.Errorf("got %q, want %q in it", got, part)
+			}
+		}
+	}
 }
 
 func TestEngineAdoptsAConfiguredServiceOfSomebodyElse(t *testing.T) {

@@ -120,3 +120,40 @@ func TestDirectorWithoutIPVSSaysSoAndGoesOn(t *testing.T) {
 		t.Errorf("status in the end: %v\n%s", err, out)
 	}
 }
+
+// What somebody else made is left alone through a start, a reload and a stop, also where one of our services is to be; the others are served.
+func TestServicesOfOthersAreLeftAlone(t *testing.T) {
+	w, lb := oneDirector(t)
+	const other = "virtual_server \"other\" {\n  address = \"192.0.2.10:81\"\n  real_server \"10.0.0.11:81\" {}\n}\n"
+	theirs := []string{"-A -f 5 -s rr", "-a -f 5 -r 10.9.9.9:0 -g -w 1", "-A -t 192.0.2.10:80 -s rr", "-a -t 192.0.2.10:80 -r 10.9.9.9:80 -m -w 1"}
+	for _, line := range theirs {
+		lb.MustRun(append([]string{"ipvsadm"}, strings.Fields(line)...)...)
+	}
+	untouched := func(when string) {
+		t.Helper()
+		table := lb.MustRun("ipvsadm", "-Sn")
+		for _, line := range theirs {
+			if !strings.Contains(table, line+"\n") || strings.Count(table, "192.0.2.10:80 ") != 2 {
+				t.Errorf("%s the table is\n%s", when, table)
+				return
+			}
+		}
+	}
+	config := "global {\n  flush_on_stop = true\n}\n" + refusedConfig + other
+	d := lb.Govrrpd(config)
+	w.WaitFor(settle, "the other service to be there", func() bool { return strings.Contains(lb.MustRun("ipvsadm", "-Sn"), "-a -t 192.0.2.10:81") })
+	shows(w, d, "ERROR: tcp 192.0.2.10:80 is in the kernel already, made by somebody else", "(10.9.9.9:80)", "ipvsadm -D -t 192.0.2.10:80")
+	untouched("after the start")
+	if out, err := d.Reload(config + "# again\n"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	untouched("after a reload")
+	if err := d.Stop(); err != nil {
+		t.Error(err)
+	}
+	untouched("after the end")
+	d.Restart()
+	shows(w, d, "ERROR: tcp 192.0.2.10:80 is in the kernel already")
+	lb.MustRun("ipvsadm", "-D", "-t", "192.0.2.10:80")
+	w.WaitFor(settle, "shop to be served", func() bool { return serves(lb) })
+}
