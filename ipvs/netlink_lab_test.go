@@ -36,7 +36,13 @@ func namespace(t *testing.T) *Netlink {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(n.Close)
+	t.Cleanup(func() {
+		n.Close()
+		// The namespace stays as long as the process where the thread is its first one. Its services must not keep modules in use.
+		if out, err := exec.Command("ipvsadm", "-C").CombinedOutput(); err != nil {
+			t.Errorf("ipvsadm -C: %v\n%s", err, out)
+		}
+	})
 	return n
 }
 
