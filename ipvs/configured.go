@@ -17,6 +17,7 @@ type service struct {
 	seen     bool  // what the kernel had at its keys is taken in
 	verdicts []Verdict
 	pool     *pool.Pool
+	panics   bool       // its panic was logged
 	told     pool.State // what onPool was told; none is Known before that
 
 	// inherited is what the kernel had each server for when the service was taken on, the zero value after its first verdict; nil when the
@@ -171,6 +172,7 @@ func (r *reconciler) renew(s *service) {
 // equal reports whether v and w ask for the same. It is written out since it looks at all that is configured with each reload.
 func (v *VirtualServer) equal(w *VirtualServer) bool {
 	return v.Name == w.Name && v.Service == w.Service && v.Forward == w.Forward && v.Failed == w.Failed && v.Quorum == w.Quorum &&
+		v.SlowStart == w.SlowStart && v.Reentry == w.Reentry && v.Flap == w.Flap && v.Panic == w.Panic && v.KeepLast == w.KeepLast && v.Watched == w.Watched &&
 		v.Alpha == w.Alpha && v.Omega == w.Omega && v.SorryInhibit == w.SorryInhibit && sameDest(v.Sorry, w.Sorry) &&
 		slices.Equal(v.Keys, w.Keys) && slices.Equal(v.Servers, w.Servers)
 }

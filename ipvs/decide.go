@@ -9,18 +9,26 @@ import (
 // decide lets the pools take in what is new to them, and tells and logs what they come to. It works without the kernel's table too: what
 // tracks a service is told of its servers, not of the kernel.
 func (r *reconciler) decide(now time.Time) {
-	for name := range r.undecided {
-		if s := r.services[name]; s != nil {
-			s.pool.Step(now, r.overrides.over(&s.vs, s.members()))
-			r.tell(s)
+	for len(r.undecided) > 0 {
+		names := r.undecided
+		r.undecided = map[string]struct{}{} // not cleared, as in repair
+		for name := range names {
+			if s := r.services[name]; s != nil {
+				s.pool.Alarm(r.alarm.from)
+				s.pool.Step(now, r.overrides.over(&s.vs, s.members()))
+				r.alarm.note(s)
+				r.clock.set(name, s.pool.Next())
+				r.tell(s)
+			}
 		}
+		r.judge(now)
 	}
-	r.undecided = map[string]struct{}{} // not cleared, as in repair
 }
 
 // tell says once what a pool has come to.
 func (r *reconciler) tell(s *service) {
 	is := s.pool.State()
+	r.tellPanic(s, is)
 	if !is.Known || s.told.Known && s.told.Held == is.Held {
 		return
 	}

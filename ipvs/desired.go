@@ -52,7 +52,8 @@ func (v *VirtualServer) failed(s RealServer) FailureAction {
 
 // pool returns what v says of its pool.
 func (v *VirtualServer) pool() pool.Config {
-	return pool.Config{Quorum: v.Quorum, Alpha: v.Alpha, OnFailure: v.failed(RealServer{}), Sorry: v.Sorry != nil, Stay: v.consistent()}
+	return pool.Config{Quorum: v.Quorum, Alpha: v.Alpha, OnFailure: v.failed(RealServer{}), Sorry: v.Sorry != nil, Stay: v.consistent(),
+		SlowStart: v.SlowStart, Reentry: v.Reentry, Flap: v.Flap, Panic: v.Panic, KeepLast: v.KeepLast, Watched: v.Watched}
 }
 
 // members returns the servers of v as its pool sees them: by the verdicts on them, and by what was inherited where there is none.
@@ -61,7 +62,8 @@ func (v *VirtualServer) members(verdicts []Verdict, inherited []inheritance) []p
 	out := make([]pool.Server, len(v.Servers))
 	for i, s := range v.Servers {
 		verdict := verdicts[i]
-		out[i] = pool.Server{Condition: verdict.Condition, Heard: verdict.Condition != Unknown, Configured: s.Weight, Weight: s.weight(verdict), OnFailure: v.failed(s)}
+		out[i] = pool.Server{Addr: s.Addr, Condition: verdict.Condition, Heard: verdict.Condition != Unknown, Configured: s.Weight, Weight: s.weight(verdict),
+			OnFailure: v.failed(s)}
 		if verdict.Condition == Unknown && inherited != nil {
 			out[i].Condition, out[i].Left = inherited[i].Condition, inherited[i].left
 		}

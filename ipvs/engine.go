@@ -86,6 +86,8 @@ type inbox struct {
 	taken      []chan struct{} // to be closed when the step has ended
 	verdicts   Health
 	refresh    time.Duration // 0: as before
+	panics     pool.Panic
+	panicSet   bool // panics counts
 	orders     []*request
 }
 
@@ -132,6 +134,14 @@ func (e *Engine) SetHealth(id ServerID, v Verdict) {
 func (e *Engine) SetRefresh(every time.Duration) {
 	e.mu.Lock()
 	e.inbox.refresh = cmp.Or(max(every, 0), RefreshDefault)
+	e.mu.Unlock()
+	e.wake()
+}
+
+// SetPanic says when so many real servers of all virtual servers went down at once that those that are Watched keep their weights.
+func (e *Engine) SetPanic(limit pool.Panic) {
+	e.mu.Lock()
+	e.inbox.panics, e.inbox.panicSet = limit, true
 	e.mu.Unlock()
 	e.wake()
 }

@@ -364,6 +364,7 @@ func TestEngineStatusHasTheNamesOfTheControlSocket(t *testing.T) {
    "back_at": 1,
    "since": "2000-01-01T00:00:00Z"
   },
+  "panic": false,
   "real_servers": [
    {
     "address": "10.0.0.1:80",

@@ -1,6 +1,10 @@
 package ipvs
 
-import "time"
+import (
+	"time"
+
+	"github.com/govrrpd/govrrpd/ipvs/pool"
+)
 
 // bowOut ends the services with Omega before the process does: each of their servers is taken for one whose checks have failed. What becomes
 // of it, of its service's quorum, and who is told of that, is as ever. Services that the kernel did not let us take on have nothing to end.
@@ -16,6 +20,8 @@ func (r *reconciler) bowOut(now time.Time) {
 			s.verdicts[i] = Verdict{Condition: Down}
 		}
 		servers += len(s.verdicts)
+		s.vs.Panic, s.vs.KeepLast, s.vs.Watched = pool.Panic{}, false, false // they did not fail
+		s.pool.Configure(s.vs.pool())
 		r.markService(s)
 	}
 	if servers == 0 {

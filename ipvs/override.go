@@ -174,6 +174,9 @@ func (r *reconciler) carryOut(now time.Time, q *request) error {
 		if reason := r.hurts(s, i, &after, q); reason != "" && !q.Force {
 			return &RefusedError{q.Order, reason}
 		}
+		if q.Command == Enable {
+			s.pool.Trust(q.Server.Addr)
+		}
 		r.markService(s)
 	case q.Command == Enable:
 		after = pool.Override{} // nobody remembers what it was

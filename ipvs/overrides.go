@@ -225,7 +225,7 @@ func (r *reconciler) report(id ServerID) ServerReport {
 func (r *reconciler) condition(s *service, i int) (up bool, reason string) {
 	share := s.pool.Shares()[i]
 	switch share.Reason {
-	case pool.Well, pool.BelowQuorum:
+	case pool.Well, pool.BelowQuorum, pool.Reentering, pool.Flapping, pool.SlowStarting:
 		return true, share.Reason.String()
 	case pool.Disabled, pool.Draining, pool.Drained:
 		return s.pool.Well(s.members()[i]), share.Reason.String()

@@ -229,6 +229,7 @@ func (s *storm) configuration() (out []VirtualServer) {
 		v.Key = Key{}
 		v.Quorum = pool.Quorum{Of: pick(s.wild, pool.Weight, pool.Servers), Min: 1 + s.IntN(3)}
 		v.Quorum.Hysteresis = s.IntN(v.Quorum.Min)
+		s.times(&v)
 		if s.IntN(2) == 0 {
 			sorry := s.dest(V4)
 			v.Sorry = &sorry
@@ -237,6 +238,14 @@ func (s *storm) configuration() (out []VirtualServer) {
 		out = append(out, v)
 	}
 	return out
+}
+
+// times gives v what depends on time. All of it has passed when the storm has settled; a panic and keep_last would not.
+func (s *storm) times(v *VirtualServer) {
+	span := func() time.Duration { return time.Duration(s.IntN(3)) * 5 * time.Second }
+	v.SlowStart = pool.Ramp{Duration: span(), Double: s.IntN(2) == 0}
+	v.Reentry = span()
+	v.Flap = pool.Flap{Count: s.IntN(3), Window: 10 * time.Second, Hold: span()}
 }
 
 // configure gives vs to the engine.

@@ -52,6 +52,8 @@ type reconciler struct {
 	suspect  map[Key]struct{} // what table says of it may be wrong through our own doing
 	drift    map[Key]int      // changes behind our back that were not put back yet
 	failures map[Key]map[Op]*failure
+	clock    clock
+	alarm    alarm
 
 	failureLines, outcomeLines int  // that this step may still log
 	ops                        []Op // of the services at hand: a buffer
@@ -105,9 +107,14 @@ func (r *reconciler) step(now time.Time, in inbox) time.Time {
 			r.nextRead = next
 		}
 	}
+	if in.panicSet {
+		r.alarm.limit = in.panics
+		r.judge(now)
+	}
 	if in.configured {
 		first := !r.configured
 		r.configure(now, in.wanted)
+		r.recount()
 		r.sift(first)
 	}
 	r.observe(in.verdicts)
@@ -119,6 +126,7 @@ func (r *reconciler) step(now time.Time, in inbox) time.Time {
 		r.takeOn()
 		r.claim()
 	}
+	r.ring(now)
 	r.obey(now, in.orders)
 	r.drain(now)
 	r.decide(now)
@@ -242,6 +250,9 @@ func (r *reconciler) wakeAt() time.Time {
 	at := r.nextRead
 	if end, ok := r.nextDeadline(); ok && end.Before(at) {
 		at = end
+	}
+	if first := r.clock.first; !first.IsZero() && first.Before(at) {
+		at = first
 	}
 	for _, failures := range r.failures {
 		for _, f := range failures {

@@ -18,6 +18,7 @@ type Status struct {
 	LastRead      time.Time       `json:"last_read"`       // of the kernel's table; zero before the first
 	Error         string          `json:"error,omitempty"` // why the table cannot be read now
 	Host          HostStatus      `json:"host"`            // what there is beside services
+	Panic         *PanicStatus    `json:"panic,omitempty"` // of all virtual servers
 
 	Strays []ServerOverride `json:"overrides_of_unknown_servers"` // what operators say of servers that are configured no more
 }
@@ -35,6 +36,7 @@ type ServiceStatus struct {
 	SorryActive bool           `json:"sorry_active"`    // the sorry server takes the connections
 	Omega       bool           `json:"omega,omitempty"` // the end of the director takes its servers out
 	Quorum      QuorumStatus   `json:"quorum"`
+	Panic       bool           `json:"panic"`        // so many servers went down at once that they keep their weights
 	RealServers []ServerStatus `json:"real_servers"` // as configured
 }
 
@@ -52,10 +54,13 @@ type QuorumStatus struct {
 
 // A ServerStatus is one configured real server.
 type ServerStatus struct {
-	Address       netip.AddrPort `json:"address"`
-	Weight        int            `json:"weight"`             // in the kernel; 0 when it is not there
-	Up            bool           `json:"up"`                 // by its checks, or by what is assumed before their first verdict
-	Reason        string         `json:"reason,omitempty"`   // why it has not its weight: checks failed, no verdict yet, below quorum, disabled, draining, drained
+	Address netip.AddrPort `json:"address"`
+	Weight  int            `json:"weight"` // in the kernel; 0 when it is not there
+	Up      bool           `json:"up"`     // by its checks, or by what is assumed before their first verdict
+	// Reason is why it has not its weight: checks failed, no verdict yet, below quorum, disabled, draining, drained, re-entry delay, flapping, slow
+	// start; or why it has one: checks failed, kept.
+	Reason        string         `json:"reason,omitempty"`
+	Until         time.Time      `json:"until,omitzero"`     // when the reason will have passed by itself; zero if nobody knows
 	OnFailure     string         `json:"on_failure"`         // what becomes of it when its checks fail: remove or quiesce
 	Override      *pool.Override `json:"override,omitempty"` // what operators say of it
 	ActiveConns   int            `json:"active_connections"`
@@ -65,7 +70,7 @@ type ServerStatus struct {
 // status returns a snapshot. It is made when somebody asks, since with each change of a large table it would cost more than the change.
 func (r *reconciler) status() Status {
 	out := Status{Services: make([]ServiceStatus, 0, len(r.byKey)), Applied: r.applied, DriftRepaired: r.driftRepaired, Drifts: slices.Clone(r.drifts), LastRead: r.lastRead,
-		Strays: r.overrides.list(r.stray)}
+		Strays: r.overrides.list(r.stray), Panic: r.alarm.status()}
 	if r.readErr != nil {
 		out.Error = r.readErr.Error()
 	}
@@ -93,9 +98,10 @@ func (r *reconciler) serviceStatus(s *service, k Key) ServiceStatus {
 		out.Protocol = k.Proto.String()
 	}
 	entry, state := r.table[k], s.pool.State()
+	out.Panic = state.Panic
 	out.Quorum = QuorumStatus{Held: state.Held, Known: state.Known, Counts: s.vs.Quorum.Of.String(), Have: state.Have, Total: state.Total,
 		Lose: state.Lose, Gain: state.Gain, Since: state.Since}
-	for i := range s.pool.Shares() {
+	for i, share := range s.pool.Shares() {
 		server := s.vs.Servers[i]
 		up, reason := r.condition(s, i)
 		d, load, _ := entry.dest(server.Addr)
@@ -104,6 +110,7 @@ func (r *reconciler) serviceStatus(s *service, k Key) ServiceStatus {
 			Weight:        d.Weight,
 			Up:            up,
 			Reason:        reason,
+			Until:         share.Until,
 			OnFailure:     s.vs.failed(server).String(),
 			Override:      r.overrides[s.vs.Name][server.Addr],
 			ActiveConns:   load.Active,

@@ -100,6 +100,13 @@ type VirtualServer struct {
 	Alpha        bool // a server without a verdict counts as Down
 	Omega        bool // an orderly end of Run takes the servers out as if their checks had failed
 	SorryInhibit bool // the sorry server is never removed: while it is not needed it has weight 0, and its connections may end
+
+	SlowStart pool.Ramp     // of servers that come to others that serve
+	Reentry   time.Duration // how long a server that failed has to be well before it serves again, 0 or more
+	Flap      pool.Flap
+	Panic     pool.Panic // of this virtual server
+	KeepLast  bool       // when no server is well, those that served last go on
+	Watched   bool       // its failures count for a panic of all (Engine.SetPanic)
 }
 
 // A RealServer is one server of a VirtualServer.

@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -15,11 +16,15 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // three returns three servers of weight 1 that are as the letters of conditions say: u up, d down, ? not heard.
 func three(conditions string) []Server { return weighing(conditions, 1, 1, 1) }
 
+func address(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), 80)
+}
+
 func weighing(conditions string, weights ...int) []Server {
 	out := make([]Server, len(weights))
 	for i, w := range weights {
 		c := map[byte]Condition{'u': Up, 'd': Down, '?': Unknown}[conditions[i]]
-		out[i] = Server{Condition: c, Heard: c != Unknown, Configured: w, Weight: w}
+		out[i] = Server{Addr: address(i), Condition: c, Heard: c != Unknown, Configured: w, Weight: w}
 	}
 	return out
 }
