@@ -21,8 +21,11 @@ func hashedShop() VirtualServer {
 func TestConsistentServiceKeepsTheSlotsOfServersThatAreDown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := start(t, newMapKernel(), Options{})
-		b.SetHealth(ServerID{"shop", hashedShop().Servers[0].Addr}, Verdict{Condition: Down})
-		b.Configure([]VirtualServer{hashedShop()})
+		b.mu.Lock() // Run hears of both at once
+		b.inbox.configured, b.inbox.wanted = true, []VirtualServer{hashedShop()}
+		b.inbox.verdicts[ServerID{"shop", hashedShop().Servers[0].Addr}] = Verdict{Condition: Down}
+		b.mu.Unlock()
+		b.wake()
 		b.did(
 			"add service tcp 192.0.2.10:80 mh flags 0x8",
 			addFirst, // with the weight that gives it its slots, and then none

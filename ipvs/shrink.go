@@ -34,7 +34,7 @@ func (r *reconciler) hangs(k Key) bool {
 }
 
 // precedes reports whether the service at k serves, and its virtual server has gone on to other keys of which one should serve and does
-// not yet. Which of them replaces k cannot be told, so that all of them have to.
+// not yet, as far as is known. Which of them replaces k cannot be told, so that all of them have to.
 func (r *reconciler) precedes(k Key) bool {
 	name, leaves := r.leaving[k]
 	s := r.services[name]
@@ -43,7 +43,7 @@ func (r *reconciler) precedes(k Key) bool {
 	}
 	return slices.ContainsFunc(s.keys, func(next Key) bool {
 		want := s.vs.entry(next, s.pool)
-		return want.serves(nil) && !r.table[next].serves(want.Dests)
+		return want.serves(nil) && (!r.table[next].serves(want.Dests) || r.doubtful(next))
 	})
 }
 
