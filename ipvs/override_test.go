@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/netip"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -355,101 +353,6 @@ func TestFind(t *testing.T) {
 			if got != tt.want {
 				t.Errorf("%s %s: %s\nwant %s", tt.service, tt.server, got, tt.want)
 			}
-		}
-	})
-}
-
-func TestOrdersAtOnceDoNotTakeTheLastServerTogether(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		e := NewEngine(newMapKernel(), slog.New(slog.DiscardHandler), Options{})
-		now := time.Now()
-		e.r.step(now, inbox{configured: true, wanted: []VirtualServer{shop()}})
-		var orders []*request
-		for _, id := range []ServerID{first(), second()} {
-			orders = append(orders, &request{Order: Order{Server: id, Command: DisableServer}, done: make(chan result, 1)})
-		}
-		e.r.step(now, inbox{orders: orders})
-		var refused *RefusedError
-		if a, b := <-orders[0].done, <-orders[1].done; a.err != nil || !errors.As(b.err, &refused) {
-			t.Errorf("errors %v and %v, want the second one refused", a.err, b.err)
-		}
-	})
-}
-
-func TestOrderThatNobodyWaitsForAnyMoreIsNotCarriedOut(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		k := newMapKernel()
-		e := NewEngine(k, slog.New(slog.DiscardHandler), Options{})
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_, err := e.Override(ctx, Order{Server: first(), Command: DisableServer})
-		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "is not carried out") {
-			t.Errorf("error %v", err)
-		}
-		e.Configure([]VirtualServer{shop()})
-		e.r.step(time.Now(), e.takeInbox())
-		if d := cmp.Diff(shopAdded, k.take()); d != "" {
-			t.Errorf("changes (-want +got):\n%s", d)
-		}
-	})
-}
-
-// A lookedAtKernel lets somebody look at the Engine while it waits for the kernel.
-type lookedAtKernel struct {
-	*mapKernel
-	look func()
-}
-
-func (k *lookedAtKernel) Table() (Table, error) {
-	if k.look != nil {
-		k.look()
-	}
-	return k.mapKernel.Table()
-}
-
-func TestServersCanBeLookedAtWhileAReloadIsUnderWay(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		k := &lookedAtKernel{mapKernel: newMapKernel()}
-		e := NewEngine(k, slog.New(slog.DiscardHandler), Options{})
-		other, one, two := shop(), shop(), shop()
-		other.Name, other.Keys = "mail", []Key{tcp("192.0.2.10:25")}
-		one.Servers = one.Servers[1:]
-		looks := 0
-		k.look = func() {
-			looks++
-			for _, s := range e.Status().Services {
-				for _, r := range s.RealServers {
-					_ = e.Server(ServerID{s.Name, r.Address})
-				}
-			}
-		}
-		// each adds or removes a virtual server, so that the table is read, and most a server beside
-		for i, vs := range [][]VirtualServer{{two}, {one, other}, {two}, {other, one}, {other, two}, {one}, {two, other}} {
-			e.r.step(time.Now(), inbox{configured: true, wanted: vs})
-			if len(e.Status().Services) != len(vs) {
-				t.Errorf("after reload %d there are %d services", i, len(e.Status().Services))
-			}
-		}
-		if looks < 4 {
-			t.Errorf("looked %d times", looks)
-		}
-	})
-}
-
-func TestReportSaysWhetherTheKernelHasIt(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		b := start(t, newMapKernel(), Options{}, shop())
-		if report := b.must(Order{Server: first(), Command: DisableServer}); !report.Applied || report.Error != "" {
-			t.Errorf("%+v, want it applied", report)
-		}
-		b.kernel.fail(nil, func(op Op) error {
-			if op.Verb == AddDest {
-				return syscall.ENOMEM
-			}
-			return nil
-		})
-		if report := b.must(Order{Server: first(), Command: Enable}); report.Applied || report.Error == "" {
-			t.Errorf("%+v, want it not applied", report)
 		}
 	})
 }

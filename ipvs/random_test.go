@@ -3,7 +3,6 @@ package ipvs
 import (
 	"flag"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -31,6 +30,7 @@ type storm struct {
 	wanted []VirtualServer
 	health Health
 
+	kept    kept // for the next process
 	faults  bool
 	refused map[Verb]bool   // until the next event
 	past    map[Key]string  // the virtual server that last had it
@@ -69,7 +69,8 @@ func newStorm(seed uint64) *storm {
 		}
 		s.kernel.table[k] = e
 	}
-	s.r = newReconciler(s, slog.New(slog.DiscardHandler), Options{Refresh: RefreshDefault, Owned: owned})
+	s.kept.owned = owned
+	s.begin()
 	return s
 }
 
@@ -225,7 +226,7 @@ func (s *storm) configuration() (out []VirtualServer) {
 			continue
 		}
 		v := VirtualServer{Name: name, Keys: keys[:n:n], Service: s.service(keys[0]), Servers: s.servers(), Failed: pick(s.wild, Remove, Quiesce),
-			Alpha: s.IntN(4) == 0, SorryInhibit: s.IntN(4) == 0}
+			Alpha: s.IntN(4) == 0, Omega: s.IntN(4) == 0, SorryInhibit: s.IntN(4) == 0}
 		v.Key = Key{}
 		v.Quorum = pool.Quorum{Of: pick(s.wild, pool.Weight, pool.Servers), Min: 1 + s.IntN(3)}
 		v.Quorum.Hysteresis = s.IntN(v.Quorum.Min)
@@ -294,7 +295,7 @@ func (s *storm) event() {
 	if s.IntN(3) == 0 {
 		s.refused[pick(s.wild, AddService, AddDest, AddDest, EditDest, EditService)] = true
 	}
-	switch s.IntN(8) {
+	switch s.IntN(9) {
 	case 0, 1:
 		s.configure(s.configuration())
 	case 2, 3:
@@ -303,6 +304,8 @@ func (s *storm) event() {
 		s.meddle()
 	case 5, 6:
 		s.order()
+	case 7:
+		s.restart()
 	}
 	s.now = s.now.Add(time.Duration(s.IntN(3000)) * time.Millisecond)
 	s.step(inbox{})
