@@ -29,6 +29,7 @@ import (
 	"github.com/govrrpd/govrrpd/checkers/bfd"
 	"github.com/govrrpd/govrrpd/ipvs"
 	"github.com/govrrpd/govrrpd/ipvs/mark"
+	"github.com/govrrpd/govrrpd/ipvs/pool"
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
@@ -61,6 +62,7 @@ type Global struct {
 	StateFolder string        // where the router process keeps what must survive a boot; an absolute path
 	FlushOnStop bool          // an orderly stop removes our IPVS services; otherwise they go on serving
 	Startup     vrrp.Startup  // for how long a router process that begins takes no part
+	Panic       pool.Panic    // of all virtual servers
 	Refresh     time.Duration // between two reads of the kernel's IPVS table, 100 ms to 1 h
 }
 
@@ -111,6 +113,7 @@ type decoder struct {
 	src        *source
 	ctx        *hcl.EvalContext
 	global     Global
+	sorry      []rawSorry                 // of global, for services that have none
 	credential *checkers.Credential       // of global.ScriptUser; nil for the daemon's own
 	groups     map[vrrp.Family]netip.Addr // multicast groups in place of those of the RFC
 	undecoded  bool                       // blocks may be missing because they, or the dynamic ones that make them, have mistakes

@@ -24,6 +24,9 @@ type rawGlobal struct {
 	LockMemory  *hcl.Attribute `hcl:"lock_memory,optional"`
 	FlushOnStop *hcl.Attribute `hcl:"flush_on_stop,optional"`
 	Refresh     *hcl.Attribute `hcl:"ipvs_refresh,optional"`
+	Panic       *hcl.Attribute `hcl:"panic_threshold,optional"`
+	PanicWindow *hcl.Attribute `hcl:"panic_window,optional"`
+	Sorry       []rawSorry     `hcl:"sorry_server,block"`
 
 	StartupDelay *hcl.Attribute `hcl:"startup_delay,optional"`
 	AfterBoot    *hcl.Attribute `hcl:"delay_after_boot,optional"`
@@ -41,6 +44,8 @@ func (d *decoder) buildGlobal(r *rawGlobal) {
 		d.flag(r.LockMemory, &d.global.LockMemory)
 		d.flag(r.FlushOnStop, &d.global.FlushOnStop)
 		d.duration(r.Refresh, span{low: 100 * time.Millisecond, high: time.Hour}, &d.global.Refresh)
+		d.panicOptions(r.Panic, r.PanicWindow, &d.global.Panic)
+		d.sorryDefaults(r.Sorry)
 		d.credential = d.user(r.ScriptUser)
 		d.startup(r)
 		d.multicastGroups(r)

@@ -125,7 +125,7 @@ func rawBlocks() map[string]any {
 		"": rawConfig{}, "variable": rawVariable{}, "global": rawGlobal{}, "vrrp_instance": rawRouter{}, "vrrp_sync_group": rawSyncGroup{},
 		"router_advertisement": rawAdvertisement{}, "prefix": rawPrefix{},
 		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "peer": rawPeer{}, "path": rawPath{}, "garp": rawAnnounce{}, "garp_group": rawPace{}, "vmac": rawVMAC{},
-		"virtual_server": rawService{}, "virtual_server_group": rawServiceGroup{}, "match": rawMatch{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{}, "tunnel": rawTunnel{},
+		"virtual_server": rawService{}, "virtual_server_group": rawServiceGroup{}, "match": rawMatch{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{}, "tunnel": rawTunnel{}, "slow_start": rawSlowStart{}, "flap_damping": rawFlap{},
 		"check": rawCheck{}, "bfd_instance": rawBFD{}, "ipvs": rawIPVS{}, "timeouts": rawTimeouts{}, "sync_daemon": rawSyncDaemon{},
 		"interface": rawInterface{}, "track": rawTrack{}, trackerBlock: rawTracker{},
 		"track_script": rawTrackScript{}, "track_file": rawTrackFile{}, "track_process": rawTrackProcess{}, "track_route": rawTrackRoute{},

@@ -34,6 +34,13 @@ type rawService struct {
 	Alpha          *hcl.Attribute  `hcl:"alpha,optional"`
 	Omega          *hcl.Attribute  `hcl:"omega,optional"`
 	SorryInhibit   *hcl.Attribute  `hcl:"sorry_inhibit,optional"`
+	Reentry        *hcl.Attribute  `hcl:"reentry_delay,optional"`
+	Panic          *hcl.Attribute  `hcl:"panic_threshold,optional"`
+	PanicWindow    *hcl.Attribute  `hcl:"panic_window,optional"`
+	KeepLast       *hcl.Attribute  `hcl:"keep_last,optional"`
+	NoSorry        *hcl.Attribute  `hcl:"no_sorry_server,optional"`
+	SlowStart      *rawSlowStart   `hcl:"slow_start,block"`
+	Flap           *rawFlap        `hcl:"flap_damping,block"`
 	Matches        []rawMatch      `hcl:"match,block"`
 	Tunnel         *rawTunnel      `hcl:"tunnel,block"`
 	Persistence    *rawPersistence `hcl:"persistence,block"`
@@ -81,6 +88,8 @@ func (d *decoder) services(raw []rawService, groups []rawServiceGroup) ([]ipvs.V
 		theirs := d.servers(s)
 		checks = append(checks, theirs...)
 		d.sorryServer(s)
+		d.care(s, theirs)
+		d.defaultSorry(s)
 		d.quorumOptions(s)
 		d.attainable(s, theirs)
 		out = append(out, s.built())

@@ -3,14 +3,12 @@ package conf
 import (
 	"fmt"
 	"math/big"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/govrrpd/govrrpd/checkers"
 	"github.com/govrrpd/govrrpd/ipvs/pool"
 )
 
@@ -91,11 +89,7 @@ func (d *decoder) amount(a *hcl.Attribute, low int, into *int, percent *bool) bo
 // attainable reports a quorum that all servers together do not reach. Where checks measure weights, nobody knows what these reach; and a
 // pool that is drained as a whole is no mistake.
 func (d *decoder) attainable(s *service, checks []Check) {
-	measured := slices.ContainsFunc(checks, func(c Check) bool {
-		script, ok := c.Checker.(checkers.Script)
-		return ok && script.Weighted
-	})
-	if s.raw.Quorum == nil || measured || len(s.Servers) != len(s.raw.Servers) {
+	if s.raw.Quorum == nil || measured(checks) || len(s.Servers) != len(s.raw.Servers) {
 		return
 	}
 	total := 0

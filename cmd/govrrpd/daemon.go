@@ -316,6 +316,7 @@ func (d *daemon) adopt(config *conf.Config) {
 	d.mu.Unlock()
 	d.engine.SetRefresh(config.Global.Refresh)
 	d.engine.SetFlush(config.Global.FlushOnStop)
+	d.engine.SetPanic(config.Global.Panic)
 	d.engine.SetHost(config.IPVS)
 	d.route.Configure(config)
 	checks := make([]checkers.Config, len(config.Checks))

@@ -66,6 +66,7 @@ type EngineStatus struct {
 	LastRead      time.Time       `json:"last_read"`
 	Error         string          `json:"error,omitempty"`
 
+	Panic  *ipvs.PanicStatus     `json:"panic,omitempty"`              // of all virtual servers
 	Strays []ipvs.ServerOverride `json:"overrides_of_unknown_servers"` // what operators say of servers that are configured no more
 }
 
@@ -88,7 +89,7 @@ func (d *daemon) status() Status {
 	s.Tracked, s.Scripts = nonNil(router.Tracked), nonNil(d.producers.scripts.Status())
 	engine := d.engine.Status()
 	s.IPVS, s.Marks = nonNil(engine.Services), d.marks.Status()
-	s.Engine = EngineStatus{Applied: engine.Applied, DriftRepaired: engine.DriftRepaired,
+	s.Engine = EngineStatus{Panic: engine.Panic, Applied: engine.Applied, DriftRepaired: engine.DriftRepaired,
 		Drifts: nonNil(engine.Drifts), LastRead: engine.LastRead, Error: engine.Error, Host: engine.Host,
 		Strays: nonNil(engine.Strays)}
 	s.Engine.addMarks(s.Marks)

@@ -15,6 +15,9 @@ func serviceState(s ipvs.ServiceStatus) string {
 	if s.Error != "" {
 		wrong = append(wrong, "ERROR: "+s.Error)
 	}
+	if s.Panic {
+		wrong = append(wrong, "PANIC: too many failed at once, they keep their weights")
+	}
 	if s.SorryActive {
 		wrong = append(wrong, "SORRY SERVER")
 	}
@@ -34,7 +37,7 @@ func serverState(r ipvs.ServerStatus, now time.Time) string {
 		state = "DOWN"
 	}
 	said := overrideText(r.Override, now)
-	for _, why := range []string{reasonText(r), said} {
+	for _, why := range []string{reasonText(r, now), said} {
 		if why != "" {
 			state += ": " + why
 		}
@@ -43,9 +46,12 @@ func serverState(r ipvs.ServerStatus, now time.Time) string {
 }
 
 // reasonText is why r has not its weight, unless that is said elsewhere on its line.
-func reasonText(r ipvs.ServerStatus) string {
+func reasonText(r ipvs.ServerStatus, now time.Time) string {
 	if r.Reason == "checks failed" || r.Override != nil && r.Override.Kind != pool.None {
 		return ""
+	}
+	if !r.Until.IsZero() {
+		return fmt.Sprintf("%s, %s left", r.Reason, age(r.Until, now))
 	}
 	return r.Reason
 }

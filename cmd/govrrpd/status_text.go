@@ -52,6 +52,9 @@ func writeProcesses(w io.Writer, s Status, now time.Time) {
 	default:
 		fmt.Fprintf(w, "router\tpid %d\n", s.Router.PID)
 	}
+	if p := s.Engine.Panic; p != nil {
+		fmt.Fprintf(w, "ipvs\tPANIC: %d of %d real servers went down at once %s ago, they keep their weights\n", p.Failed, p.Servers, age(now, p.Since))
+	}
 	if s.Engine.Error != "" {
 		fmt.Fprintf(w, "ipvs\tERROR: %s\n", s.Engine.Error)
 	}

@@ -73,7 +73,7 @@ func (h *history) hear(now time.Time, s Server, c Config) {
 	switch {
 	case s.Condition == Down && was == Up:
 		h.fall(now, c.Flap)
-	case s.Condition == Up && was == Down && c.Reentry > 0:
+	case s.Condition == Up && was == Down && c.Reentry > 0 && !h.kept: // one that was kept has not been away
 		h.waits = now.Add(c.Reentry)
 	}
 	if s.Condition == Down {

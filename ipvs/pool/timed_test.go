@@ -102,6 +102,8 @@ func TestTimed(t *testing.T) {
 			{0, "uuuu", "1 2 3 4"}, {s, "duuu", "- 2 3 4"}, {2 * s, "dddu", "1 2 3 4"}, {200 * s, "dddd", "1 2 3 4"}, {201 * s, "uudd", "1 2 - -"}}},
 		{"not over a long time", panics, []int{1, 2, 3, 4}, []moment{
 			{0, "uuuu", "1 2 3 4"}, {s, "duuu", "- 2 3 4"}, {11 * s, "dduu", "- - 3 4"}, {21 * s, "dddu", "- - - 4"}}},
+		{"what was kept need not wait", Config{Panic: panics.Panic, Reentry: 60 * s}, []int{1, 2, 3}, []moment{
+			{0, "uuu", "1 2 3"}, {s, "ddd", "1 2 3"}, {2 * s, "udd", "1 2 3"}, {3 * s, "uud", "1 2 -"}, {4 * s, "uuu", "1 2 -"}, {64 * s, "uuu", "1 2 3"}}},
 		{"what was down before stays so", panics, []int{1, 2, 3, 4}, []moment{
 			{0, "duuu", "- 2 3 4"}, {100 * s, "dddd", "- 2 3 4"}, {101 * s, "dduu", "- - 3 4"}}},
 		{"nor does it begin at the start", panics, []int{1, 2}, []moment{{0, "??", "1 2"}, {s, "dd", "- -"}}},
