@@ -3,8 +3,6 @@
 package netns_test
 
 import (
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -67,58 +65,6 @@ func TestDirectorWithoutPermissionSaysSo(t *testing.T) {
 	}
 	d.Restart()
 	w.WaitFor(settle, "shop to be served", func() bool { return serves(lb) })
-}
-
-// unload takes IPVS out of the kernel as long as the returned function is not called. Who uses it has its services taken away.
-func unload(w *netns.World, lb *netns.Node) (again func()) {
-	const block = "/run/modprobe.d/ip_vs.conf" // in the lab's own memory
-	lb.MustRun("sh", "-c", "mkdir -p /run/modprobe.d && echo 'install ip_vs /bin/false' >"+block)
-	w.WaitFor(settle, "IPVS to be unloaded", func() bool {
-		_, _ = lb.Run("sh", "-c", "ipvsadm -C; rmmod $(lsmod | awk '/^ip_vs_/ { print $1 }') ip_vs")
-		_, err := os.Stat("/sys/module/ip_vs")
-		return err != nil
-	})
-	return func() { _ = os.Remove(block) }
-}
-
-// Without IPVS in the kernel a director does not start, and says what to do. One that loses it goes on with VRRP, tells of it, and has everything in
-// the table again soon after it is back.
-func TestDirectorWithoutIPVSSaysSoAndGoesOn(t *testing.T) {
-	if name, err := os.Hostname(); err != nil || name != "lab" {
-		t.Log("the modules of this host's kernel are left alone")
-		return
-	}
-	w, lb := oneDirector(t)
-	t.Cleanup(func() { // for the tests that follow, as the lab does
-		if out, err := exec.Command("modprobe", "-a", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc").CombinedOutput(); err != nil {
-			t.Errorf("modprobe: %v\n%s", err, out)
-		}
-	})
-	again := unload(w, lb)
-	t.Cleanup(again)
-	d := lb.Govrrpd(refusedConfig)
-	w.WaitFor(settle, "the director to give up", func() bool { return !d.Running() })
-	for _, words := range []string{"this kernel has no IPVS", "CONFIG_IP_VS", "in a container load ip_vs on the host"} {
-		if !strings.Contains(d.Log(), words) {
-			t.Errorf("the log has no %q:\n%s", words, d.Log())
-		}
-	}
-	again()
-	d.Restart()
-	w.WaitFor(settle, "shop to be served", func() bool { return serves(lb) && d.Role("web") == "master" })
-
-	again = unload(w, lb)
-	t.Cleanup(again)
-	shows(w, d, "THE KERNEL'S TABLE CANNOT BE READ", "this kernel has no IPVS")
-	if role := d.Role("web"); role != "master" || !lb.Has(netns.VIP()) {
-		t.Errorf("role %q without IPVS, want master as before, with the address", role)
-	}
-	again()
-	w.WaitFor(settle, "shop to be served again", func() bool { return serves(lb) })
-	out, err := d.Command("status", "ipvs")
-	if err != nil || strings.Contains(out, "CANNOT BE READ") {
-		t.Errorf("status in the end: %v\n%s", err, out)
-	}
 }
 
 // What somebody else made is left alone through a start, a reload and a stop, also where one of our services is to be; the others are served.
