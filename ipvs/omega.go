@@ -20,8 +20,9 @@ func (r *reconciler) bowOut(now time.Time) {
 			s.verdicts[i] = Verdict{Condition: Down}
 		}
 		servers += len(s.verdicts)
-		s.vs.Panic, s.vs.KeepLast, s.vs.Watched = pool.Panic{}, false, false // they did not fail
-		s.pool.Configure(s.vs.pool())
+		c := s.vs.pool()
+		s.pool.Configure(pool.Config{Quorum: c.Quorum, OnFailure: c.OnFailure, Sorry: c.Sorry, Stay: c.Stay}) // no panic keeps them: they did not fail
+		s.vs.Watched = false
 		r.markService(s)
 	}
 	if servers == 0 {

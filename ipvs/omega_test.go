@@ -14,6 +14,20 @@ const (
 
 func TestEndTakesOutTheServersOfServicesWithOmega(t *testing.T) {
 	omega := func(v VirtualServer) VirtualServer { v.Omega = true; return v }
+	kept := omega(shop())
+	kept.Panic, kept.KeepLast = pool.Panic{Percent: 10, Window: time.Minute}, true
+	alarmed := omega(shop())
+	alarmed.Watched, alarmed.SlowStart = true, pool.Ramp{Duration: time.Minute}
+	alarm := func(b *bench) {
+		b.SetPanic(pool.Panic{Percent: 10, Window: time.Minute})
+		b.sleep(time.Second)
+		b.verdict(0, Down)
+		b.verdict(1, Down)
+		b.sleep(time.Second)
+		if n := len(b.kernel.table[shop().Keys[0]].Dests); n != 2 {
+			b.t.Errorf("in a panic there are %d servers", n)
+		}
+	}
 	mixed := omega(shop())
 	mixed.Servers[0].Failed = Quiesce
 	overridden := ServerOverride{"shop", first().Addr, pool.Override{Kind: pool.Drain}}
@@ -32,6 +46,8 @@ func TestEndTakesOutTheServersOfServicesWithOmega(t *testing.T) {
 		{"and the sorry server stands in", omega(withSorry(shop())), Options{}, nil, []string{addSorry, removeFirst, removeSecond}, []bool{true, false}},
 		{"one that drains keeps its connections", omega(shop()), Options{Overrides: []ServerOverride{overridden}}, func(b *bench) { b.carries(first().Addr, 1) },
 			[]string{removeSecond}, []bool{true, false}},
+		{"that a panic would keep", kept, Options{}, nil, []string{removeFirst, removeSecond}, []bool{true, false}},
+		{"that a panic keeps", alarmed, Options{}, alarm, []string{removeFirst, removeSecond}, []bool{true, false}},
 		{"and then flushes", omega(shop()), Options{Flush: true}, nil, []string{removeFirst, removeSecond, removeShop}, []bool{true, false}},
 		{"but not for another process", omega(shop()), Options{Flush: true}, func(b *bench) { b.Leave() }, nil, []bool{true}},
 	} {

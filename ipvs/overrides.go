@@ -209,7 +209,7 @@ func (r *reconciler) report(id ServerID) ServerReport {
 	out.Up, out.Reason = r.condition(s, i)
 	out.Persistence = s.vs.Persistence
 	_, undecided := r.undecided[id.Service]
-	out.Applied = s.taken && !undecided
+	out.Applied = s.taken && !undecided && s.pool.Shares()[i].Follows(out.Override)
 	for _, k := range s.keys {
 		is, load, there := r.table[k].dest(id.Addr)
 		want, _, wanted := s.vs.entry(k, s.pool).dest(id.Addr)

@@ -100,6 +100,19 @@ func (p *Pool) counts(s Server) int {
 	return p.config.Quorum.of(s.weight())
 }
 
+// Follows reports whether s is what comes of o: the last Step may have been before it was said.
+func (s Share) Follows(o *Override) bool {
+	switch {
+	case !o.takesOut():
+		return s.Reason != Disabled && s.Reason != Draining && s.Reason != Drained
+	case o.Kind == Disable:
+		return s.Reason == Disabled
+	case o.Drains():
+		return s.Reason == Draining
+	}
+	return s.Reason == Drained
+}
+
 // overridden returns what s gets by what an operator says, and false if nobody said anything of its being there. One that drains stays also
 // when its checks fail: it may be the draining that ends its service, and the connections that it has may well go on.
 func (p *Pool) overridden(s Server) (Share, bool) {

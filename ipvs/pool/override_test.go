@@ -40,6 +40,13 @@ func TestWhatOperatorsSayComesFirst(t *testing.T) {
 			if d := cmp.Diff(tt.want, p.Shares()[0]); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
+			for _, o := range []Override{{}, {Kind: Disable}, {Kind: Drain}, drained} {
+				said := tt.servers[0].Override
+				same := said.Kind == o.Kind && said.Drains() == o.Drains()
+				if got := p.Shares()[0].Follows(&o); got != same {
+					t.Errorf("it follows %+v: %t", o, got)
+				}
+			}
 		})
 	}
 }
