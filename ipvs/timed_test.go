@@ -19,7 +19,7 @@ func TestSlowStartTicksOnceASecond(t *testing.T) {
 		b.did(append(shopAdded, removeFirst)...)
 		b.verdict(0, Up)
 		b.did("add server 10.0.0.1:80 nat weight 1 to tcp 192.0.2.10:80")
-		if s := b.Status().Services[0].RealServers[0]; s.Reason != "slow start" || !s.Up || s.Until.Sub(time.Now()) != 5*time.Second {
+		if s := b.Status().Services[0].RealServers[0]; s.Reason != "slow start" || !s.Up || time.Until(s.Until) != 5*time.Second {
 			t.Errorf("while it starts: %+v", s)
 		}
 		b.sleep(time.Second)
