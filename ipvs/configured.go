@@ -84,6 +84,7 @@ func (r *reconciler) configure(now time.Time, vs []VirtualServer) {
 		}
 	}
 	maps.DeleteFunc(r.leaving, func(k Key, _ string) bool { return r.byKey[k] != nil })
+	r.forgetLingering()
 }
 
 // unchanged reports whether vs are the same virtual servers with the same keys in the same order, so that the maps need not be made

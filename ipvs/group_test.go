@@ -50,6 +50,7 @@ func TestGroupThatGainsAndLosesAKey(t *testing.T) {
 		second := pair()
 		second.Keys = second.Keys[1:]
 		b.Configure([]VirtualServer{second})
+		b.sleep(RefreshDefault) // the kernel shows no connections
 		b.did("remove service tcp 192.0.2.10:80")
 		b.Configure(nil)
 		b.did("remove service fwmark 80 ipv4")

@@ -45,15 +45,16 @@ type reconciler struct {
 	readErr  error
 	unread   int // reads that failed, one after another
 
-	owned    map[Key]struct{}
-	theirs   map[Key]string   // configured, but somebody else's; what the status says of it
-	dirty    map[Key]struct{} // may differ from what is wanted
-	leaving  map[Key]string   // of the virtual servers with these names until a reload, and still in the kernel
-	suspect  map[Key]struct{} // what table says of it may be wrong through our own doing
-	drift    map[Key]int      // changes behind our back that were not put back yet
-	failures map[Key]map[Op]*failure
-	clock    clock
-	alarm    alarm
+	owned     map[Key]struct{}
+	theirs    map[Key]string    // configured, but somebody else's; what the status says of it
+	dirty     map[Key]struct{}  // may differ from what is wanted
+	lingering map[Key]time.Time // of leaving, those that wait for their connections, and the last read when they began to
+	leaving   map[Key]string    // of the virtual servers with these names until a reload, and still in the kernel
+	suspect   map[Key]struct{}  // what table says of it may be wrong through our own doing
+	drift     map[Key]int       // changes behind our back that were not put back yet
+	failures  map[Key]map[Op]*failure
+	clock     clock
+	alarm     alarm
 
 	failureLines, outcomeLines int  // that this step may still log
 	ops                        []Op // of the services at hand: a buffer
@@ -79,6 +80,7 @@ func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
 		theirs:    map[Key]string{},
 		dirty:     map[Key]struct{}{},
 		leaving:   map[Key]string{},
+		lingering: map[Key]time.Time{},
 		suspect:   map[Key]struct{}{},
 		drift:     map[Key]int{},
 		failures:  map[Key]map[Op]*failure{},

@@ -9,7 +9,7 @@ func (r *reconciler) harmless(ops []Op) []Op {
 	return slices.DeleteFunc(ops, func(op Op) bool {
 		k := op.Service.Key
 		if _, known := waits[k]; !known {
-			waits[k] = r.hangs(k) || r.precedes(k) || r.doubtful(k)
+			waits[k] = r.hangs(k) || r.precedes(k) || r.doubtful(k) || r.lingers(k)
 		}
 		if waits[k] {
 			delete(r.failures[k], op) // it has no turn of its own before what it waits for

@@ -127,3 +127,72 @@ func TestKernel612CarriesWhatIsMarked(t *testing.T) {
 		t.Errorf("after the end there is\n%s", left)
 	}
 }
+
+const foldConfig = `
+virtual_server_group "edge" {
+  addresses = ["192.0.2.10:12080-12081"]
+  fold      = %t
+}
+virtual_server "flows" {
+  group     = "edge"
+  scheduler = "rr"
+  real_server "10.0.0.11:8081" {}
+  real_server "10.0.0.12:8081" {}
+}
+`
+
+// A reload that folds a group into one service, or unfolds it, ends no flow: the service that it came in by stays as long as there are some.
+func TestKernel612FoldsUnderFlows(t *testing.T) {
+	site := netns.NewSite(t)
+	site.LB1.AddAddress("outside", "192.0.2.10/24")
+	site.LB1.AddAddress("inside", "10.0.0.1/24")
+	site.AnswerFlows()
+	d := site.LB1.Govrrpd(fmt.Sprintf(foldConfig, false))
+	services := func(byAddress, byMark int) {
+		t.Helper()
+		site.WaitNone(settle, "the services", func() string {
+			table := site.LB1.MustRun("ipvsadm", "-Sn")
+			if strings.Count(table, "-A -t ") == byAddress && strings.Count(table, "-A -f ") == byMark && strings.Count(table, "-a ") == 2*(byAddress+byMark) {
+				return ""
+			}
+			return "the table is\n" + table
+		})
+	}
+	var flows []*netns.Flow
+	start := func() {
+		t.Helper()
+		for range 4 {
+			f, err := site.Client.StartFlow(netip.MustParseAddrPort("192.0.2.10:12080"), settle)
+			if err != nil {
+				t.Fatalf("after %d flows: %v", len(flows), err)
+			}
+			flows = append(flows, f)
+		}
+	}
+	goOn := func(when string) {
+		t.Helper()
+		before := map[*netns.Flow]uint64{}
+		for _, f := range flows {
+			before[f] = f.State().Acknowledged
+		}
+		for _, f := range flows {
+			site.WaitFor(settle, "a flow to go on, "+when, func() bool { s := f.State(); return s.Err != nil || s.Acknowledged > before[f]+3 })
+			if s := f.State(); s.Err != nil {
+				t.Errorf("%s: a flow to %s: %v", when, f.Server, s.Err)
+			}
+		}
+	}
+	services(2, 0)
+	start()
+	for _, step := range []struct {
+		fold              bool
+		byAddress, byMark int
+	}{{true, 1, 1}, {false, 2, 1}, {true, 1, 1}} { // of the two addresses one has flows; the mark has the flows that began in between
+		if out, err := d.Reload(fmt.Sprintf(foldConfig, step.fold)); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		services(step.byAddress, step.byMark)
+		start()
+		goOn(fmt.Sprintf("fold = %t", step.fold))
+	}
+}
