@@ -86,7 +86,7 @@ interop: programs tools-netns
 # kernel, and a bare system does not know of it.
 lab-6.12: programs tools-lab
 	@$(call need,$(EMULATOR))
-	@bin/tally -go 'lab-6.12=GOVRRPD_LAB=qemu $(GOTEST_LAB) -run "Netlink|Twin|Map|Explain" -json ./ipvs ./cmd/govrrpd ./test/netns' \
+	@bin/tally -go 'lab-6.12=GOVRRPD_LAB=qemu $(GOTEST_LAB) -run "Netlink|Twin|Map|Explain|Refusals|Chooses" -json ./ipvs ./cmd/govrrpd ./test/netns' \
 	  -go 'nftables-6.12=GOVRRPD_LAB=qemu $(GOTEST_LAB),qemu -run Kernel612 -json ./test/netns'
 
 test-fast: programs

@@ -34,6 +34,7 @@ const (
 // same table, byte for byte in what ipvsadm saves and lists of it.
 func TestConfigurationIsTheTwinOfKeepalived(t *testing.T) {
 	twins := keepalivedTwins()
+	t.Logf("%d twins", len(twins))
 	w := netns.New(t)
 	theirs, ours := w.Node("theirs"), w.Node("ours")
 	theirs.Keepalived("keepalived", configOfKeepalived(twins), "--check")
