@@ -2,28 +2,20 @@ package mark
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/google/nftables"
-	"github.com/mdlayher/netlink"
-	"golang.org/x/sys/unix"
+
+	"github.com/govrrpd/govrrpd/nft"
 )
 
 const (
 	refresh = 2 * time.Second        // from one look at the table to the next, without a notice of a change
 	pause   = 200 * time.Millisecond // after a notice: who changes much is looked at a few times a second
-
-	// nftablesGroup is the multicast group of netlink that tells of every change of nftables, NFNLGRP_NFTABLES of linux/nfnetlink.h.
-	nftablesGroup = 1 << (7 - 1)
-	transaction   = 8 << 20 // bytes; it goes to the kernel in one piece
 )
 
 // A Table keeps the kernel's table as Configure wants it, for as long as Run runs. Its methods may be called from any goroutine.
@@ -80,9 +72,9 @@ func (t *Table) check(drift bool) error {
 }
 
 func (t *Table) compare(drift bool) error {
-	conn, err := nftables.New(nftables.WithSockOptions(roomy))
+	conn, err := nft.Dial()
 	if err != nil {
-		return fmt.Errorf("nftables: %w", err)
+		return err
 	}
 	if len(t.rules) == 0 {
 		return t.clear(conn)
@@ -93,7 +85,7 @@ func (t *Table) compare(drift bool) error {
 	}
 	if found != "" {
 		if err := t.wanted.replace(conn); err != nil {
-			return fmt.Errorf("nftables table %s: %w", tableName, tellRefusal(err))
+			return fmt.Errorf("nftables table %s: %w", tableName, nft.Refusal(err))
 		}
 	}
 	t.built = true
@@ -109,27 +101,10 @@ func (t *Table) clear(conn *nftables.Conn) error {
 		return nil //nolint:nilerr // what cannot be listed was not made by us
 	}
 	if err := remove(conn); err != nil {
-		return fmt.Errorf("nftables table %s: %w", tableName, tellRefusal(err))
+		return fmt.Errorf("nftables table %s: %w", tableName, nft.Refusal(err))
 	}
 	t.built = false
 	return nil
-}
-
-// roomy lets a transaction be as long as that for tens of thousands of addresses.
-func roomy(conn *netlink.Conn) error {
-	return errors.Join(conn.SetWriteBuffer(transaction), conn.SetReadBuffer(transaction))
-}
-
-// errNoTables is what a kernel says that was built without them.
-var errNoTables = errors.New("the kernel has no nftables for IPv4 and IPv6 at once (CONFIG_NF_TABLES_INET)")
-
-// tellRefusal makes one line of what the kernel said about each step of a transaction.
-func tellRefusal(err error) error {
-	if errors.Is(err, unix.EOPNOTSUPP) {
-		return errNoTables
-	}
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return errors.New(line)
 }
 
 // Status returns the newest snapshot.
@@ -155,14 +130,14 @@ func (t *Table) Status() Status {
 // Run looks at the table whenever somebody changes something about nftables, and from time to time, until ctx ends. It leaves the table.
 func (t *Table) Run(ctx context.Context) error {
 	changed := make(chan struct{}, 1)
-	file, raw, err := openEvents()
+	changes, err := nft.Listen()
 	if err != nil {
 		t.log.Debug("changes of nftables are not heard, and looked for every two seconds", "error", err)
 	} else {
-		defer file.Close()
+		defer changes.Close()
 		done := make(chan struct{})
-		defer func() { _ = file.SetReadDeadline(time.Unix(1, 0)); <-done }()
-		go func() { defer close(done); hear(raw, changed) }()
+		defer func() { changes.Stop(); <-done }()
+		go func() { defer close(done); hear(changes, changed) }()
 	}
 	ticker := time.NewTicker(refresh)
 	defer ticker.Stop()
@@ -198,35 +173,12 @@ func (t *Table) look() {
 	}
 }
 
-// hear pokes changed for every change of nftables, until the socket's deadline.
-func hear(raw syscall.RawConn, changed chan<- struct{}) {
-	buf := make([]byte, 8<<10) // what is cut is not needed
-	for {
-		err := raw.Read(func(fd uintptr) bool {
-			_, _, err := unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT)
-			return err != unix.EAGAIN
-		})
-		if err != nil {
-			return
-		}
+// hear pokes changed for every change of nftables, until changes are stopped.
+func hear(changes *nft.Changes, changed chan<- struct{}) {
+	for changes.Wait() == nil {
 		select {
 		case changed <- struct{}{}:
 		default:
 		}
 	}
-}
-
-func openEvents() (*os.File, syscall.RawConn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
-	if err != nil {
-		return nil, nil, os.NewSyscallError("socket", err)
-	}
-	file := os.NewFile(uintptr(fd), "nftables")
-	raw, err := file.SyscallConn()
-	err = errors.Join(err, os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: nftablesGroup})))
-	if err != nil {
-		file.Close()
-		return nil, nil, err
-	}
-	return file, raw, nil
 }

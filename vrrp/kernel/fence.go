@@ -2,21 +2,15 @@ package kernel
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
 	"slices"
-	"strings"
 	"sync"
-	"syscall"
-	"time"
 
 	"github.com/google/nftables"
-	"github.com/mdlayher/netlink"
-	"golang.org/x/sys/unix"
 
+	"github.com/govrrpd/govrrpd/nft"
 	"github.com/govrrpd/govrrpd/vrrp"
 )
 
@@ -89,9 +83,9 @@ func (f *fence) set(refused []netip.Addr) error {
 
 // build makes or removes the table. The caller holds mu.
 func (f *fence) build() error {
-	conn, err := nftables.New(nftables.WithSockOptions(roomy))
+	conn, err := nft.Dial()
 	if err != nil {
-		return fmt.Errorf("nftables: %w", err)
+		return err
 	}
 	if len(f.refused) > 0 {
 		err = replaceTable(conn, f.refused)
@@ -100,28 +94,9 @@ func (f *fence) build() error {
 		f.built = false
 	}
 	if err != nil {
-		return fmt.Errorf("nftables table %s: %w", tableName, tellRefusal(err))
+		return fmt.Errorf("nftables table %s: %w", tableName, nft.Refusal(err))
 	}
 	return nil
-}
-
-// roomy lets a transaction be as long as that for tens of thousands of addresses: it goes to the kernel in one piece.
-func roomy(conn *netlink.Conn) error {
-	const transaction = 8 << 20 // bytes
-	return errors.Join(conn.SetWriteBuffer(transaction), conn.SetReadBuffer(replyBuffer))
-}
-
-// errNoTables is what a kernel says that was built without them.
-var errNoTables = errors.New("the kernel has no nftables for IPv4 and IPv6 at once (CONFIG_NF_TABLES_INET)")
-
-// tellRefusal makes one line of what the kernel said about each step of a transaction: of those after the first it only says that they
-// lack it.
-func tellRefusal(err error) error {
-	if errors.Is(err, unix.EOPNOTSUPP) {
-		return errNoTables
-	}
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return errors.New(line)
 }
 
 // check looks whether the table is as it shall be, and if not makes it so.
@@ -187,47 +162,24 @@ func (f *fence) startWatching(ctx context.Context) bool {
 	return true
 }
 
-// filterGroups is the multicast group of netlink that tells of every change of nftables, NFNLGRP_NFTABLES of linux/nfnetlink.h.
-const filterGroups = 1 << (7 - 1)
-
 // watchFence checks the table whenever somebody changes something about nftables, until ctx ends. Where that cannot be heard it is checked
 // from time to time all the same, with everything else.
 func (h *Host) watchFence(ctx context.Context) {
-	file, raw, err := openFilterEvents()
+	changes, err := nft.Listen()
 	if err != nil {
 		h.log.Warn("changes of nftables are not heard", "error", err)
 		return
 	}
-	defer file.Close()
-	defer context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })()
-	buf := make([]byte, 8<<10) // what is cut is not needed
+	defer changes.Close()
+	defer context.AfterFunc(ctx, changes.Stop)()
 	for ctx.Err() == nil {
-		err := raw.Read(func(fd uintptr) bool {
-			_, _, err := unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT)
-			return err != unix.EAGAIN
-		})
-		if err != nil {
+		if err := changes.Wait(); err != nil {
 			return
 		}
 		rest(ctx, comparePause) // who changes much is looked at a few times a second
-		_ = discard(raw)        // before the look, so that no later change goes unseen
+		changes.Forget()        // before the look, so that no later change goes unseen
 		if err := h.fence.check(); err != nil {
 			h.log.Error("packet filter for addresses with accept = false is not there", "error", err)
 		}
 	}
-}
-
-func openFilterEvents() (*os.File, syscall.RawConn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
-	if err != nil {
-		return nil, nil, os.NewSyscallError("socket", err)
-	}
-	file := os.NewFile(uintptr(fd), "nftables")
-	raw, err := file.SyscallConn()
-	err = errors.Join(err, os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: filterGroups})))
-	if err != nil {
-		file.Close()
-		return nil, nil, err
-	}
-	return file, raw, nil
 }

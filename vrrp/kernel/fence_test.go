@@ -1,27 +1,14 @@
 package kernel
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"golang.org/x/sys/unix"
 
 	"github.com/govrrpd/govrrpd/vrrp"
 )
-
-func TestRefusalOfNftablesIsOneLine(t *testing.T) {
-	none := errors.Join(fmt.Errorf("conn.Receive: %w", unix.EOPNOTSUPP), unix.ENOENT)
-	if got := tellRefusal(none); !errors.Is(got, errNoTables) {
-		t.Errorf("without nftables: %v", got)
-	}
-	if got := tellRefusal(errors.Join(unix.EPERM, unix.ENOENT)); got.Error() != unix.EPERM.Error() {
-		t.Errorf("without rights: %q", got)
-	}
-}
 
 // R-6.4.3-06: the owner accepts whatever it is told.
 func TestWhoRefusesWhat(t *testing.T) {
