@@ -56,14 +56,15 @@ type Check struct {
 
 // Global is what the block of that name says.
 type Global struct {
-	RouterID    string        // the name of this director in logs and status; the host's name unless set
-	RTPriority  int           // SCHED_RR priority of the router process, 1 to 99; 0 for the normal scheduler
-	LockMemory  bool          // the router process keeps its pages in memory
-	StateFolder string        // where the router process keeps what must survive a boot; an absolute path
-	FlushOnStop bool          // an orderly stop removes our IPVS services; otherwise they go on serving
-	Startup     vrrp.Startup  // for how long a router process that begins takes no part
-	Panic       pool.Panic    // of all virtual servers
-	Refresh     time.Duration // between two reads of the kernel's IPVS table, 100 ms to 1 h
+	RouterID     string        // the name of this director in logs and status; the host's name unless set
+	RTPriority   int           // SCHED_RR priority of the router process, 1 to 99; 0 for the normal scheduler
+	LockMemory   bool          // the router process keeps its pages in memory
+	StateFolder  string        // where the router process keeps what must survive a boot; an absolute path
+	FlushAtStart bool          // a start removes the IPVS services of others; otherwise they are left alone
+	FlushOnStop  bool          // an orderly stop removes our IPVS services; otherwise they go on serving
+	Startup      vrrp.Startup  // for how long a router process that begins takes no part
+	Panic        pool.Panic    // of all virtual servers
+	Refresh      time.Duration // between two reads of the kernel's IPVS table, 100 ms to 1 h
 }
 
 // Load reads files, and folders with all *.hcl in them, as one configuration. vars gives values to variable blocks by their

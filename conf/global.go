@@ -17,16 +17,17 @@ import (
 
 // rawGlobal is the global block.
 type rawGlobal struct {
-	RouterID    *hcl.Attribute `hcl:"router_id,optional"`
-	ScriptUser  *hcl.Attribute `hcl:"script_user,optional"`
-	RTPriority  *hcl.Attribute `hcl:"realtime_priority,optional"`
-	StateFolder *hcl.Attribute `hcl:"state_folder,optional"`
-	LockMemory  *hcl.Attribute `hcl:"lock_memory,optional"`
-	FlushOnStop *hcl.Attribute `hcl:"flush_on_stop,optional"`
-	Refresh     *hcl.Attribute `hcl:"ipvs_refresh,optional"`
-	Panic       *hcl.Attribute `hcl:"panic_threshold,optional"`
-	PanicWindow *hcl.Attribute `hcl:"panic_window,optional"`
-	Sorry       []rawSorry     `hcl:"sorry_server,block"`
+	RouterID     *hcl.Attribute `hcl:"router_id,optional"`
+	ScriptUser   *hcl.Attribute `hcl:"script_user,optional"`
+	RTPriority   *hcl.Attribute `hcl:"realtime_priority,optional"`
+	StateFolder  *hcl.Attribute `hcl:"state_folder,optional"`
+	LockMemory   *hcl.Attribute `hcl:"lock_memory,optional"`
+	FlushOnStop  *hcl.Attribute `hcl:"flush_on_stop,optional"`
+	FlushAtStart *hcl.Attribute `hcl:"flush_at_start,optional"`
+	Refresh      *hcl.Attribute `hcl:"ipvs_refresh,optional"`
+	Panic        *hcl.Attribute `hcl:"panic_threshold,optional"`
+	PanicWindow  *hcl.Attribute `hcl:"panic_window,optional"`
+	Sorry        []rawSorry     `hcl:"sorry_server,block"`
 
 	StartupDelay *hcl.Attribute `hcl:"startup_delay,optional"`
 	AfterBoot    *hcl.Attribute `hcl:"delay_after_boot,optional"`
@@ -43,6 +44,7 @@ func (d *decoder) buildGlobal(r *rawGlobal) {
 		d.stateFolder(r.StateFolder)
 		d.flag(r.LockMemory, &d.global.LockMemory)
 		d.flag(r.FlushOnStop, &d.global.FlushOnStop)
+		d.flag(r.FlushAtStart, &d.global.FlushAtStart)
 		d.duration(r.Refresh, span{low: 100 * time.Millisecond, high: time.Hour}, &d.global.Refresh)
 		d.panicOptions(r.Panic, r.PanicWindow, &d.global.Panic)
 		d.sorryDefaults(r.Sorry)

@@ -209,7 +209,7 @@ func serviceWords() map[string]string {
 		"syncid":                  "write sync_id = 51",
 		"lvs_timeouts":            `write timeouts { tcp = "900s" } in ipvs { }, with a line for each of tcp, tcp_fin and udp`,
 		"tcpfin":                  `write tcp_fin = "120s"`,
-		"lvs_flush":               "remove it: what an earlier director left and nobody wants goes, what others made stays",
+		"lvs_flush":               "write flush_at_start = true in global { }; ours are not touched by it",
 		"lvs_flush_on_stop":       "write flush_on_stop = true in global { }",
 		"lb_algo":                 `write scheduler = with the same name, such as "wlc"`,
 		"lvs_sched":               `write scheduler = with the same name, such as "wlc"`,

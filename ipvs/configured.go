@@ -207,7 +207,7 @@ func carry[T any](known []T, from, to []RealServer) []T {
 
 // takeOn makes the keys of the new services ours, before anything is done to them.
 func (r *reconciler) takeOn() {
-	changed := false
+	changed := r.seize()
 	for _, s := range r.pending {
 		var left []Entry
 		for _, k := range s.keys {

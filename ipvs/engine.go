@@ -35,6 +35,7 @@ const RefreshDefault = time.Second
 // Options are what an Engine is told beside the virtual servers.
 type Options struct {
 	Refresh time.Duration // from one read of the kernel's table to the next; 0 for RefreshDefault
+	Clean   bool          // Run first removes the services of others, or takes them over where they are configured
 	Flush   bool          // Run removes our services when it ends; otherwise they stay and serve
 	Owned   []Key         // the services that OnOwned told an earlier process
 

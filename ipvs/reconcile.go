@@ -46,6 +46,7 @@ type reconciler struct {
 	unread   int // reads that failed, one after another
 
 	owned     map[Key]struct{}
+	clean     bool              // the services of others are still to be made ours
 	theirs    map[Key]string    // configured, but somebody else's; what the status says of it
 	dirty     map[Key]struct{}  // may differ from what is wanted
 	lingering map[Key]time.Time // of leaving, those that wait for their connections, and the last read when they began to
@@ -78,6 +79,7 @@ func newReconciler(k Kernel, log *slog.Logger, o Options) *reconciler {
 		undecided: map[string]struct{}{},
 		owned:     map[Key]struct{}{},
 		theirs:    map[Key]string{},
+		clean:     o.Clean,
 		dirty:     map[Key]struct{}{},
 		leaving:   map[Key]string{},
 		lingering: map[Key]time.Time{},

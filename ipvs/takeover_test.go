@@ -135,6 +135,22 @@ func TestEngineLeavesAServiceAloneThatSomebodyElseUses(t *testing.T) {
 	}
 }
 
+// Clean makes the services of others go or become ours, once; what is ours and right is not touched.
+func TestEngineCleansAtTheStart(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		theirs, dns := entry(svc(shop().Keys[0], "wlc"), nat("10.9.9.9:80", 1)), entry(svc(udp("192.0.2.10:53"), "rr"), nat("10.9.9.9:53", 1))
+		k := newMapKernel(theirs, dns)
+		b := start(t, k, Options{Clean: true})
+		b.did() // not before it is configured
+		b.Configure([]VirtualServer{shop()})
+		b.did(addFirst, addSecond, "remove server 10.9.9.9:80 from tcp 192.0.2.10:80", "remove service udp 192.0.2.10:53")
+		k.change(func(t Table) { t[dns.Service.Key] = dns })
+		b.sleep(time.Minute)
+		b.Configure([]VirtualServer{})
+		b.did("remove service tcp 192.0.2.10:80")
+	})
+}
+
 func TestEngineNamesServicesOfOthersAsIpvsadmDoes(t *testing.T) {
 	many := entry(svc(Key{Mark: 80, Family: V6}, "rr"))
 	for i := range 5 {

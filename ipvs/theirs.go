@@ -47,6 +47,22 @@ func (k Key) option() string {
 	return map[Proto]string{TCP: "-t", UDP: "-u", SCTP: "--sctp-service"}[k.Proto] + " " + k.Addr.String()
 }
 
+// seize makes all services of the first table ours that are not, if that was asked for: those that are not configured are removed then.
+func (r *reconciler) seize() (changed bool) {
+	if !r.clean {
+		return false
+	}
+	r.clean = false
+	for k, e := range r.table {
+		if _, ours := r.owned[k]; !ours {
+			r.log.Warn("a service of somebody else is removed or taken over", "key", k, "service", e.Service.String(), "servers", len(e.Dests))
+			r.owned[k], r.dirty[k] = struct{}{}, struct{}{}
+			changed = true
+		}
+	}
+	return changed
+}
+
 // claim takes on the services that were somebody else's and are no more: they are gone, or have a server of ours.
 func (r *reconciler) claim() {
 	changed := false

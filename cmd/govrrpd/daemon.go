@@ -260,7 +260,7 @@ func (d *daemon) build(config *conf.Config) error {
 	}
 	d.link = newRouterLink(runtimeFile(d.socket, "router.sock"), d.routerArgs, d.log)
 	d.engine = ipvs.NewEngine(d.table, d.log, ipvs.Options{
-		Refresh: config.Global.Refresh, Flush: config.Global.FlushOnStop, Owned: owned.Services, OnOwned: d.rememberOwned,
+		Refresh: config.Global.Refresh, Clean: config.Global.FlushAtStart, Flush: config.Global.FlushOnStop, Owned: owned.Services, OnOwned: d.rememberOwned,
 		OnPool: trackServices(d.link.Track),
 
 		Overrides: d.recallOverrides(), OnOverrides: d.rememberOverrides,

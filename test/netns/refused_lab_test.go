@@ -102,4 +102,10 @@ func TestServicesOfOthersAreLeftAlone(t *testing.T) {
 	shows(w, d, "ERROR: tcp 192.0.2.10:80 is in the kernel already")
 	lb.MustRun("ipvsadm", "-D", "-t", "192.0.2.10:80")
 	w.WaitFor(settle, "shop to be served", func() bool { return serves(lb) })
+	d.Kill()
+	d.Write(strings.Replace(config, "flush_on_stop", "flush_at_start", 1))
+	d.Restart()
+	w.WaitFor(settle, "a start that flushes to remove what is left of theirs", func() bool {
+		return serves(lb) && !strings.Contains(lb.MustRun("ipvsadm", "-Sn"), "-A -f 5")
+	})
 }
