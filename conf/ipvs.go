@@ -33,6 +33,7 @@ type rawTimeouts struct {
 func (d *decoder) ipvsHost(raw *rawConfig, c *Config) {
 	c.IPVS.Sync = d.syncDaemons(raw.SyncDaemons, c.Routers)
 	if raw.IPVS == nil {
+		d.snatSysctl(nil, c)
 		return
 	}
 	if t := raw.IPVS.Timeouts; t != nil {
@@ -42,6 +43,7 @@ func (d *decoder) ipvsHost(raw *rawConfig, c *Config) {
 		d.duration(t.UDP, within, &c.IPVS.Timeouts.UDP)
 	}
 	c.IPVS.Sysctls = d.sysctls(raw.IPVS.Sysctls)
+	d.snatSysctl(raw.IPVS.Sysctls, c)
 	d.flag(raw.IPVS.Restore, &c.IPVS.Restore)
 }
 

@@ -25,6 +25,7 @@ type rawService struct {
 	SchedulerFlags *hcl.Attribute  `hcl:"scheduler_flags,optional"`
 	OnePacket      *hcl.Attribute  `hcl:"one_packet,optional"`
 	Forward        *hcl.Attribute  `hcl:"forward,optional"`
+	SNAT           *hcl.Attribute  `hcl:"snat,optional"`
 	Upper          *hcl.Attribute  `hcl:"upper_threshold,optional"`
 	Lower          *hcl.Attribute  `hcl:"lower_threshold,optional"`
 	OnFailure      *hcl.Attribute  `hcl:"on_failure,optional"`
@@ -92,6 +93,7 @@ func (d *decoder) services(raw []rawService, groups []rawServiceGroup) ([]ipvs.V
 		d.defaultSorry(s)
 		d.quorumOptions(s)
 		d.attainable(s, theirs)
+		d.snat(s)
 		out = append(out, s.built())
 		d.marks = append(d.marks, s.rules...)
 	}

@@ -1,6 +1,7 @@
 // Package mark gives packets the firewall marks by which IPVS finds a service: a table of nftables that is ours alone.
 //
 //	mark.go         what is wanted -> sets and rules, pure
+//	source.go       by which address servers see the clients
 //	nft_linux.go    sets and rules <-> the kernel's table
 //	table_linux.go  the table is kept as it is wanted
 //
@@ -31,6 +32,7 @@ type Rule struct {
 	Ports      []PortRange
 	Protocols  []uint8 // IANA numbers
 	Interfaces []string
+	Source     Source // by which address the servers see the clients
 }
 
 // An element is one combination of a Rule's ranges: what a set has.
@@ -53,6 +55,7 @@ type line struct {
 	iface string // "" for all
 	set   *set
 	mark  uint32
+	from  Source // of chainNAT
 }
 
 // A layout is what the table consists of.
@@ -68,10 +71,13 @@ func layoutOf(rules []Rule) layout {
 		s := &set{name: fmt.Sprintf("match%d_mark%d", i, r.Mark), v6: r.Addresses[0].First.Is6(), elements: r.elements()}
 		out.sets = append(out.sets, s)
 		if len(r.Interfaces) == 0 {
-			out.lines = append(out.lines, line{chainIn, "", s, r.Mark}, line{chainOut, "", s, r.Mark})
+			out.lines = append(out.lines, line{chainIn, "", s, r.Mark, Source{}}, line{chainOut, "", s, r.Mark, Source{}})
+		}
+		if r.Source.Replaced {
+			out.lines = append(out.lines, line{chainNAT, "", s, r.Mark, r.Source})
 		}
 		for _, iface := range r.Interfaces {
-			out.lines = append(out.lines, line{chainIn, iface, s, r.Mark})
+			out.lines = append(out.lines, line{chainIn, iface, s, r.Mark, Source{}})
 		}
 	}
 	return out
@@ -154,6 +160,10 @@ func (l layout) String() string {
 		}
 	}
 	for _, n := range l.lines {
+		if n.chain == chainNAT {
+			fmt.Fprintf(&b, "%s: %s\n", n.chain, n.sourceText())
+			continue
+		}
 		iface := ""
 		if n.iface != "" {
 			iface = fmt.Sprintf("iifname %q ", n.iface)

@@ -17,8 +17,10 @@ func addrs(first, last string) Range {
 
 func everyKind() []Rule {
 	return []Rule{
-		{Mark: 80, Addresses: []Range{addrs("127.0.0.5", "127.0.0.9"), addrs("127.0.0.7", "127.0.0.12")}, Ports: []PortRange{{80, 80}, {8000, 8010}, {8010, 8020}}, Protocols: []uint8{17, 6, 17}},
-		{Mark: 81, Addresses: []Range{addrs("::1", "::1")}, Ports: []PortRange{{1, 65535}}, Protocols: []uint8{17}},
+		{Mark: 80, Addresses: []Range{addrs("127.0.0.5", "127.0.0.9"), addrs("127.0.0.7", "127.0.0.12")}, Ports: []PortRange{{80, 80}, {8000, 8010}, {8010, 8020}}, Protocols: []uint8{17, 6, 17},
+			Source: Source{Replaced: true}},
+		{Mark: 81, Addresses: []Range{addrs("::1", "::1")}, Ports: []PortRange{{1, 65535}}, Protocols: []uint8{17},
+			Source: Source{true, addrs("2001:db8::50", "2001:db8::60")}},
 		{Mark: 82, Addresses: []Range{addrs("192.0.2.10", "192.0.2.10")}, Ports: []PortRange{{80, 80}}, Protocols: []uint8{6},
 			Sources: []Range{addrs("10.0.0.0", "10.255.255.255")}, Interfaces: []string{"eth0", "eth1"}},
 	}

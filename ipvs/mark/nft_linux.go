@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ const (
 	tableName = "govrrpd_lvs"
 	chainIn   = "prerouting"
 	chainOut  = "output"
+	chainNAT  = "postrouting"
 
 	// elementsPart is how many elements one message takes: an attribute of netlink holds 64 KiB, and an element of IPv6 some 130 bytes.
 	elementsPart = 300
@@ -26,15 +28,21 @@ func nftTable() *nftables.Table {
 }
 
 // nftChains are where packets of others come in, and where those of this host go out, each before IPVS looks at them.
-func nftChains(t *nftables.Table) map[string]*nftables.Chain {
+func (l layout) nftChains(t *nftables.Table) map[string]*nftables.Chain {
 	accept := nftables.ChainPolicyAccept
 	chain := func(name string, kind nftables.ChainType, hook *nftables.ChainHook) *nftables.Chain {
 		return &nftables.Chain{Name: name, Table: t, Type: kind, Hooknum: hook, Priority: nftables.ChainPriorityMangle, Policy: &accept}
 	}
-	return map[string]*nftables.Chain{
+	out := map[string]*nftables.Chain{
 		chainIn:  chain(chainIn, nftables.ChainTypeFilter, nftables.ChainHookPrerouting),
 		chainOut: chain(chainOut, nftables.ChainTypeRoute, nftables.ChainHookOutput),
 	}
+	if l.replacesSources() {
+		nat := chain(chainNAT, nftables.ChainTypeNAT, nftables.ChainHookPostrouting)
+		nat.Priority = nftables.ChainPriorityNATSource
+		out[chainNAT] = nat
+	}
+	return out
 }
 
 // nftSet returns a set as the kernel has it, and what belongs into it.
@@ -71,6 +79,9 @@ func register(word int) uint32 {
 
 // exprs returns a line as the kernel has it.
 func (l line) exprs() []expr.Any {
+	if l.chain == chainNAT {
+		return l.sourceExprs()
+	}
 	family, source, dest, words := byte(unix.NFPROTO_IPV4), uint32(12), uint32(16), 1 // the header's offsets of the addresses
 	if l.set.v6 {
 		family, source, dest, words = unix.NFPROTO_IPV6, 8, 24, 4
@@ -113,8 +124,8 @@ func (l layout) replace(conn *nftables.Conn) error {
 			}
 		}
 	}
-	chains := nftChains(t)
-	for _, name := range []string{chainIn, chainOut} {
+	chains := l.nftChains(t)
+	for _, name := range slices.Sorted(maps.Keys(chains)) {
 		conn.AddChain(chains[name])
 	}
 	for _, n := range l.lines {
@@ -133,7 +144,10 @@ func remove(conn *nftables.Conn) error {
 // differs returns what about the table is not as replace makes it, "" for nothing. What cannot be read is not.
 func (l layout) differs(conn *nftables.Conn) string {
 	t := nftTable()
-	for name, want := range nftChains(t) {
+	if _, err := conn.ListChain(t, chainNAT); err == nil && !l.replacesSources() {
+		return "chain " + chainNAT
+	}
+	for name, want := range l.nftChains(t) {
 		chain, err := conn.ListChain(t, name)
 		if err != nil || chain.Hooknum == nil || *chain.Hooknum != *want.Hooknum || chain.Priority == nil || *chain.Priority != *want.Priority {
 			return "chain " + name
@@ -184,6 +198,8 @@ func text(exprs []expr.Any) string {
 			fmt.Fprintf(&b, "lookup %d %s %t;", e.SourceRegister, e.SetName, e.Invert)
 		case *expr.Immediate:
 			fmt.Fprintf(&b, "immediate %d %x;", e.Register, e.Data)
+		case *expr.NAT:
+			fmt.Fprintf(&b, "nat %d %d %d %d %t;", e.Type, e.Family, e.RegAddrMin, e.RegAddrMax, e.Persistent)
 		case *expr.Counter:
 			b.WriteString("counter;")
 		default:
@@ -194,10 +210,10 @@ func text(exprs []expr.Any) string {
 }
 
 // packets returns how many packets got each mark since the table was made.
-func packets(conn *nftables.Conn) map[uint32]uint64 {
+func (l layout) packets(conn *nftables.Conn) map[uint32]uint64 {
 	out := map[uint32]uint64{}
 	t := nftTable()
-	for _, chain := range nftChains(t) {
+	for _, chain := range l.nftChains(t) {
 		rules, err := conn.GetRules(t, chain)
 		if err != nil {
 			continue

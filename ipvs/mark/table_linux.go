@@ -117,7 +117,7 @@ func (t *Table) Status() Status {
 	}
 	counts := map[uint32]uint64{}
 	if conn, err := nftables.New(); err == nil && t.built {
-		counts = packets(conn)
+		counts = t.wanted.packets(conn)
 	}
 	for _, r := range t.rules {
 		out.Marks = append(out.Marks, MarkStatus{r.Mark, counts[r.Mark]})
