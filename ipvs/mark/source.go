@@ -24,7 +24,7 @@ func (l line) sourceText() string {
 		family = "ipv6"
 	}
 	if !l.from.Pool.First.IsValid() {
-		return fmt.Sprintf("meta nfproto %s meta mark %d masquerade", family, l.mark)
+		return fmt.Sprintf("oifname != lo meta nfproto %s meta mark %d masquerade", family, l.mark)
 	}
-	return fmt.Sprintf("meta nfproto %s meta mark %d snat to %s-%s persistent", family, l.mark, l.from.Pool.First, l.from.Pool.Last)
+	return fmt.Sprintf("oifname != lo meta nfproto %s meta mark %d snat to %s-%s persistent", family, l.mark, l.from.Pool.First, l.from.Pool.Last)
 }

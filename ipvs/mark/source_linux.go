@@ -14,7 +14,12 @@ func (l line) sourceExprs() []expr.Any {
 	if l.set.v6 {
 		family = unix.NFPROTO_IPV6
 	}
+	loopback := make([]byte, unix.IFNAMSIZ)
+	copy(loopback, "lo")
 	out := []expr.Any{
+		// What stays on this host finds its way back, and the kernel drops what it shall masquerade there.
+		&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: loopback},
 		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{family}},
 		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
