@@ -23,7 +23,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends
 # Debian asks this program before it starts the daemons of a package: for as long as the installation lasts, none of keepalived and FRR may start.
 POLICY := /usr/sbin/policy-rc.d
 define need
-missing=; for p in $(1); do what="$${p%%:*}"; command -v "$$what" >/dev/null 2>&1 || [ -e "$$what" ] || missing="$$missing $${p##*:}"; done; \
+missing=; for p in $(1); do what="$${p%%:*}"; command -v "$$what" >/dev/null 2>&1 || case "$$what" in /*) [ -e "$$what" ];; *) false;; esac || missing="$$missing $${p##*:}"; done; \
 if [ -n "$$missing" ]; then echo "== apt-get install$$missing"; mkdir -p bin; \
 [ -e $(POLICY) ] || { trap 'rm -f $(POLICY)' EXIT; trap 'exit 1' INT TERM; printf '#!/bin/sh\nexit 101\n' >$(POLICY); chmod 755 $(POLICY); }; \
 { $(APT) update && $(APT) install $$missing; } >bin/apt.log 2>&1 || { cat bin/apt.log; exit 1; }; fi
