@@ -1,9 +1,13 @@
 // Package mark gives packets the firewall marks by which IPVS finds a service: a table of nftables that is ours alone.
 //
-//	mark.go         what is wanted -> sets and rules, pure
+//	mark.go         what is wanted: who gets which mark
+//	layout.go       what is wanted -> sets and rules, pure
+//	overlap.go      which packets fit several Rules, pure
 //	source.go       by which address servers see the clients
 //	nft_linux.go    sets and rules <-> the kernel's table
 //	table_linux.go  the table is kept as it is wanted
+//
+// However many Rules there are, a packet is looked up a few times: the sets of the kernel tell which Rule it fits.
 //
 // A marked packet for which there is no service with the mark is looked up by its address, as if it had none. So marks may come before
 // their service, and go after it.
@@ -11,10 +15,8 @@ package mark
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // A Range is the addresses from First to Last, both of one family.
@@ -24,8 +26,10 @@ type Range struct{ First, Last netip.Addr }
 type PortRange struct{ First, Last uint16 }
 
 // A Rule gives Mark to the packets from one of Sources to one of Addresses and Ports, with one of Protocols, that come in at one of
-// Interfaces. Sources and Interfaces may be empty, for all; then also packets of this host itself are marked.
+// Interfaces. Sources and Interfaces may be empty, for all; without Interfaces also packets of this host itself are marked. Of several Rules
+// that a packet fits the last one counts.
 type Rule struct {
+	Service    string // whose packets they are, for the status
 	Mark       uint32 // 1 and more; it replaces the mark that the packet has, since IPVS compares all of it
 	Sources    []Range
 	Addresses  []Range // at least one, all of one family with Sources
@@ -33,54 +37,6 @@ type Rule struct {
 	Protocols  []uint8 // IANA numbers
 	Interfaces []string
 	Source     Source // by which address the servers see the clients
-}
-
-// An element is one combination of a Rule's ranges: what a set has.
-type element struct {
-	source, dest Range
-	proto        uint8
-	ports        PortRange
-}
-
-// A set is the elements of one Rule, which packets are looked up in at once.
-type set struct {
-	name     string
-	v6       bool
-	elements []element
-}
-
-// A line is one rule of a chain.
-type line struct {
-	chain string
-	iface string // "" for all
-	set   *set
-	mark  uint32
-	from  Source // of chainNAT
-}
-
-// A layout is what the table consists of.
-type layout struct {
-	sets  []*set
-	lines []line
-}
-
-// layoutOf returns what the table consists of for rules. Equal rules give equal layouts.
-func layoutOf(rules []Rule) layout {
-	var out layout
-	for i, r := range rules {
-		s := &set{name: fmt.Sprintf("match%d_mark%d", i, r.Mark), v6: r.Addresses[0].First.Is6(), elements: r.elements()}
-		out.sets = append(out.sets, s)
-		if len(r.Interfaces) == 0 {
-			out.lines = append(out.lines, line{chainIn, "", s, r.Mark, Source{}}, line{chainOut, "", s, r.Mark, Source{}})
-		}
-		if r.Source.Replaced {
-			out.lines = append(out.lines, line{chainNAT, "", s, r.Mark, r.Source})
-		}
-		for _, iface := range r.Interfaces {
-			out.lines = append(out.lines, line{chainIn, iface, s, r.Mark, Source{}})
-		}
-	}
-	return out
 }
 
 // Size returns how many elements the set of r has.
@@ -100,7 +56,7 @@ func (r Rule) elements() []element {
 		for _, d := range merge(r.Addresses) {
 			for _, proto := range protocols {
 				for _, p := range mergePorts(r.Ports) {
-					out = append(out, element{s, d, proto, p})
+					out = append(out, element{s, d, proto, p, r.Mark})
 				}
 			}
 		}
@@ -148,27 +104,4 @@ func mergePorts(in []PortRange) []PortRange {
 		out = append(out, r)
 	}
 	return out
-}
-
-// String returns the layout nearly as `nft list table` shows it.
-func (l layout) String() string {
-	var b strings.Builder
-	for _, s := range l.sets {
-		fmt.Fprintf(&b, "set %s\n", s.name)
-		for _, e := range s.elements {
-			fmt.Fprintf(&b, "  %s-%s . %s-%s . %d . %d-%d\n", e.source.First, e.source.Last, e.dest.First, e.dest.Last, e.proto, e.ports.First, e.ports.Last)
-		}
-	}
-	for _, n := range l.lines {
-		if n.chain == chainNAT {
-			fmt.Fprintf(&b, "%s: %s\n", n.chain, n.sourceText())
-			continue
-		}
-		iface := ""
-		if n.iface != "" {
-			iface = fmt.Sprintf("iifname %q ", n.iface)
-		}
-		fmt.Fprintf(&b, "%s: %ssaddr . daddr . l4proto . dport @%s counter meta mark set %d\n", n.chain, iface, n.set.name, n.mark)
-	}
-	return b.String()
 }

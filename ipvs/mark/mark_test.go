@@ -23,6 +23,9 @@ func everyKind() []Rule {
 			Source: Source{true, addrs("2001:db8::50", "2001:db8::60")}},
 		{Mark: 82, Addresses: []Range{addrs("192.0.2.10", "192.0.2.10")}, Ports: []PortRange{{80, 80}}, Protocols: []uint8{6},
 			Sources: []Range{addrs("10.0.0.0", "10.255.255.255")}, Interfaces: []string{"eth0", "eth1"}},
+		{Service: "single", Mark: 83, Addresses: []Range{addrs("127.0.0.20", "127.0.0.20"), addrs("127.0.0.22", "127.0.0.22")}, Ports: []PortRange{{80, 80}}, Protocols: []uint8{17},
+			Source: Source{Replaced: true}},
+		{Mark: 84, Addresses: []Range{addrs("127.0.0.20", "127.0.0.21")}, Ports: []PortRange{{80, 81}}, Protocols: []uint8{17}},
 	}
 }
 

@@ -51,16 +51,41 @@ func (s *set) nftSet(t *nftables.Table) (*nftables.Set, []nftables.SetElement) {
 	if s.v6 {
 		addr = nftables.TypeIP6Addr
 	}
-	key := nftables.MustConcatSetType(addr, addr, nftables.TypeInetProto, nftables.TypeInetService)
-	out := &nftables.Set{Table: t, Name: s.name, KeyType: key, Interval: true, Concatenation: true}
+	out := &nftables.Set{Table: t, Name: s.name, Counter: true}
+	switch s.kind {
+	case singles:
+		out.KeyType = nftables.MustConcatSetType(addr, nftables.TypeInetProto, nftables.TypeInetService)
+	case ranges:
+		out.KeyType, out.Interval = nftables.MustConcatSetType(addr, addr, nftables.TypeInetProto, nftables.TypeInetService), true
+	case marks:
+		out.KeyType = nftables.TypeMark
+	}
+	if s.kind != marks {
+		out.Concatenation, out.IsMap, out.DataType = true, true, nftables.TypeMark
+	}
 	elements := make([]nftables.SetElement, len(s.elements))
 	for i, e := range s.elements {
-		elements[i] = nftables.SetElement{
-			Key:    joined(e.source.First.AsSlice(), e.dest.First.AsSlice(), e.proto, e.ports.First),
-			KeyEnd: joined(e.source.Last.AsSlice(), e.dest.Last.AsSlice(), e.proto, e.ports.Last),
-		}
+		elements[i] = s.nftElement(e)
 	}
 	return out, elements
+}
+
+// nftElement returns e as the kernel has it.
+func (s *set) nftElement(e element) nftables.SetElement {
+	mark := binary.NativeEndian.AppendUint32(nil, e.mark)
+	switch s.kind {
+	case singles:
+		return nftables.SetElement{Key: joined(nil, e.dest.First.AsSlice(), e.proto, e.ports.First), Val: mark}
+	case ranges:
+		return nftables.SetElement{
+			Key:    joined(e.source.First.AsSlice(), e.dest.First.AsSlice(), e.proto, e.ports.First),
+			KeyEnd: joined(e.source.Last.AsSlice(), e.dest.Last.AsSlice(), e.proto, e.ports.Last),
+			Val:    mark,
+		}
+	case marks:
+		return nftables.SetElement{Key: mark}
+	}
+	return nftables.SetElement{}
 }
 
 // joined returns one end of an element, each part of which takes whole words.
@@ -82,9 +107,9 @@ func (l line) exprs() []expr.Any {
 	if l.chain == chainNAT {
 		return l.sourceExprs()
 	}
-	family, source, dest, words := byte(unix.NFPROTO_IPV4), uint32(12), uint32(16), 1 // the header's offsets of the addresses
+	family, words := byte(unix.NFPROTO_IPV4), 1
 	if l.set.v6 {
-		family, source, dest, words = unix.NFPROTO_IPV6, 8, 24, 4
+		family, words = unix.NFPROTO_IPV6, 4
 	}
 	load := func(word int, base expr.PayloadBase, offset, length uint32) expr.Any {
 		return &expr.Payload{DestRegister: register(word), Base: base, Offset: offset, Len: length}
@@ -95,16 +120,29 @@ func (l line) exprs() []expr.Any {
 		copy(name, l.iface)
 		out = append(out, &expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: name})
 	}
+	word := 0
+	for _, address := range l.addressOffsets() {
+		out = append(out, load(word, expr.PayloadBaseNetworkHeader, address, uint32(4*words)))
+		word += words
+	}
 	return append(out,
-		load(0, expr.PayloadBaseNetworkHeader, source, uint32(4*words)),
-		load(words, expr.PayloadBaseNetworkHeader, dest, uint32(4*words)),
-		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register(2 * words)},
-		load(2*words+1, expr.PayloadBaseTransportHeader, 2, 2),
-		&expr.Lookup{SourceRegister: 1, SetName: l.set.name},
-		&expr.Counter{},
-		&expr.Immediate{Register: 1, Data: binary.NativeEndian.AppendUint32(nil, l.mark)},
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register(word)},
+		load(word+1, expr.PayloadBaseTransportHeader, 2, 2),
+		&expr.Lookup{SourceRegister: 1, SetName: l.set.name, IsDestRegSet: true, DestRegister: 1},
 		&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: 1},
 	)
+}
+
+// addressOffsets are where the header has the addresses that l looks up.
+func (l line) addressOffsets() []uint32 {
+	source, dest := uint32(12), uint32(16)
+	if l.set.v6 {
+		source, dest = 8, 24
+	}
+	if l.set.kind == singles {
+		return []uint32{dest}
+	}
+	return []uint32{source, dest}
 }
 
 // replace puts the table in the place of one that may be there, in one transaction: no packet finds none.
@@ -144,22 +182,15 @@ func remove(conn *nftables.Conn) error {
 // differs returns what about the table is not as replace makes it, "" for nothing. What cannot be read is not.
 func (l layout) differs(conn *nftables.Conn) string {
 	t := nftTable()
-	if _, err := conn.ListChain(t, chainNAT); err == nil && !l.replacesSources() {
-		return "chain " + chainNAT
+	if found := l.strange(conn); found != "" {
+		return found
 	}
 	for name, want := range l.nftChains(t) {
 		chain, err := conn.ListChain(t, name)
 		if err != nil || chain.Hooknum == nil || *chain.Hooknum != *want.Hooknum || chain.Priority == nil || *chain.Priority != *want.Priority {
 			return "chain " + name
 		}
-		var lines []string
-		for _, n := range l.lines {
-			if n.chain == name {
-				lines = append(lines, text(n.exprs()))
-			}
-		}
-		rules, err := conn.GetRules(t, want)
-		if err != nil || !slices.EqualFunc(rules, lines, func(r *nftables.Rule, line string) bool { return text(r.Exprs) == line }) {
+		if !l.hasLines(conn, name) {
 			return "the rules of chain " + name
 		}
 	}
@@ -173,11 +204,43 @@ func (l layout) differs(conn *nftables.Conn) string {
 	return ""
 }
 
+// strange returns a chain or a set of our table that is not ours, "" for none.
+func (l layout) strange(conn *nftables.Conn) string {
+	t := nftTable()
+	ours := l.nftChains(t)
+	chains, _ := conn.ListChainsOfTableFamily(t.Family) // of a kernel that shows none, ours will be missed
+	for _, c := range chains {
+		if c.Table.Name == t.Name && ours[c.Name] == nil {
+			return "chain " + c.Name
+		}
+	}
+	sets, _ := conn.GetSets(t)
+	for _, s := range sets {
+		if !slices.ContainsFunc(l.sets, func(ours *set) bool { return ours.name == s.Name }) {
+			return "set " + s.Name
+		}
+	}
+	return ""
+}
+
+// hasLines reports whether the kernel has the lines of a chain, and no others.
+func (l layout) hasLines(conn *nftables.Conn, chain string) bool {
+	var lines []string
+	for _, n := range l.lines {
+		if n.chain == chain {
+			lines = append(lines, text(n.exprs()))
+		}
+	}
+	t := nftTable()
+	rules, err := conn.GetRules(t, &nftables.Chain{Name: chain, Table: t})
+	return err == nil && slices.EqualFunc(rules, lines, func(r *nftables.Rule, line string) bool { return text(r.Exprs) == line })
+}
+
 // keys returns the elements of a set in order.
 func keys(elements []nftables.SetElement) []string {
 	out := make([]string, len(elements))
 	for i, e := range elements {
-		out[i] = string(e.Key) + string(e.KeyEnd)
+		out[i] = string(e.Key) + string(e.KeyEnd) + string(e.Val)
 	}
 	slices.Sort(out)
 	return out
@@ -195,7 +258,7 @@ func text(exprs []expr.Any) string {
 		case *expr.Payload:
 			fmt.Fprintf(&b, "payload %d %d %d %d;", e.DestRegister, e.Base, e.Offset, e.Len)
 		case *expr.Lookup:
-			fmt.Fprintf(&b, "lookup %d %s %t;", e.SourceRegister, e.SetName, e.Invert)
+			fmt.Fprintf(&b, "lookup %d %s %t %t %d;", e.SourceRegister, e.SetName, e.Invert, e.IsDestRegSet, e.DestRegister)
 		case *expr.Immediate:
 			fmt.Fprintf(&b, "immediate %d %x;", e.Register, e.Data)
 		case *expr.NAT:
@@ -209,28 +272,28 @@ func text(exprs []expr.Any) string {
 	return b.String()
 }
 
-// packets returns how many packets got each mark since the table was made.
-func (l layout) packets(conn *nftables.Conn) map[uint32]uint64 {
-	out := map[uint32]uint64{}
-	t := nftTable()
-	for _, chain := range l.nftChains(t) {
-		rules, err := conn.GetRules(t, chain)
+// counted returns how many packets each mark was given since the table was made, and how many connections of each mark in each family got another
+// source; of families of which the kernel does not show that, nothing.
+func (l layout) counted(conn *nftables.Conn) (packets map[uint32]uint64, connections map[replaced]uint64) {
+	packets, connections = map[uint32]uint64{}, map[replaced]uint64{}
+	for _, s := range l.sets {
+		set, _ := s.nftSet(nftTable())
+		elements, err := conn.GetSetElements(set)
 		if err != nil {
 			continue
 		}
-		for _, r := range rules {
-			var n uint64
-			for _, e := range r.Exprs {
-				switch e := e.(type) {
-				case *expr.Counter:
-					n = e.Packets
-				case *expr.Immediate:
-					if len(e.Data) == 4 {
-						out[binary.NativeEndian.Uint32(e.Data)] += n
-					}
-				}
+		for _, e := range elements {
+			n := uint64(0)
+			if e.Counter != nil {
+				n = e.Counter.Packets
+			}
+			switch {
+			case s.kind != marks && len(e.Val) == 4:
+				packets[binary.NativeEndian.Uint32(e.Val)] += n
+			case s.kind == marks && len(e.Key) == 4:
+				connections[replaced{binary.NativeEndian.Uint32(e.Key), s.v6}] = n
 			}
 		}
 	}
-	return out
+	return packets, connections
 }

@@ -1,8 +1,6 @@
 package mark
 
 import (
-	"encoding/binary"
-
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +21,7 @@ func (l line) sourceExprs() []expr.Any {
 		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{family}},
 		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.NativeEndian.AppendUint32(nil, l.mark)},
+		&expr.Lookup{SourceRegister: 1, SetName: l.set.name},
 	}
 	if !l.from.Pool.First.IsValid() {
 		return append(out, &expr.Masq{})

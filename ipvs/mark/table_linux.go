@@ -1,6 +1,7 @@
 package mark
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -31,20 +32,32 @@ type Table struct {
 	repaired int
 	drifts   []Drift // the last driftKept, the newest last
 	err      error   // why the kernel's table is not as it shall be
+	checked  uint32  // the generation of nftables in which the table was as it shall be; 0 for none
 }
 
 // A Status is a snapshot of what a Table keeps, with the names of the control socket's JSON.
 type Status struct {
-	Marks    []MarkStatus `json:"marks"`          // in the order of their numbers
-	Repaired int          `json:"drift_repaired"` // how often somebody's change was put right
-	Drifts   []Drift      `json:"drifts"`         // the last 100 of them, the newest last
-	Error    string       `json:"error,omitempty"`
+	Marks    []MarkStatus   `json:"marks"`          // in the order of their numbers
+	Sources  []SourceStatus `json:"sources"`        // that are replaced (snat), in the order of the services
+	Repaired int            `json:"drift_repaired"` // how often somebody's change was put right
+	Drifts   []Drift        `json:"drifts"`         // the last 100 of them, the newest last
+	Error    string         `json:"error,omitempty"`
 }
 
 // A MarkStatus is one mark and how many packets got it since the table was made last.
 type MarkStatus struct {
 	Mark    uint32 `json:"mark"`
 	Packets uint64 `json:"packets"`
+}
+
+// A SourceStatus says what the servers of a service see in place of the addresses of its clients of one family.
+type SourceStatus struct {
+	Service     string `json:"service"`
+	Mark        uint32 `json:"mark"`
+	Family      string `json:"family"`      // of the clients, "ipv4" or "ipv6"
+	From        string `json:"from"`        // "192.0.2.50-192.0.2.60", or "auto" for the address of the interface that leads to the server
+	Present     bool   `json:"present"`     // the kernel has the rules for it
+	Connections uint64 `json:"connections"` // whose source was replaced since the table was made last
 }
 
 // NewTable returns a Table that does nothing before Configure.
@@ -72,6 +85,11 @@ func (t *Table) check(drift bool) error {
 }
 
 func (t *Table) compare(drift bool) error {
+	generation, unknown := nft.Generation() // before the look: what somebody changes meanwhile is looked at again
+	if drift && t.built && t.err == nil && unknown == nil && generation == t.checked {
+		return nil
+	}
+	t.checked = 0
 	conn, err := nft.Dial()
 	if err != nil {
 		return err
@@ -80,6 +98,9 @@ func (t *Table) compare(drift bool) error {
 		return t.clear(conn)
 	}
 	found := t.wanted.differs(conn)
+	if found == "" {
+		t.checked = generation
+	}
 	if drift && t.built && found != "" {
 		t.drifted(conn, found, time.Now())
 	}
@@ -111,18 +132,27 @@ func (t *Table) clear(conn *nftables.Conn) error {
 func (t *Table) Status() Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := Status{Marks: []MarkStatus{}, Repaired: t.repaired, Drifts: slices.Clone(t.drifts)}
+	out := Status{Marks: []MarkStatus{}, Sources: []SourceStatus{}, Repaired: t.repaired, Drifts: slices.Clone(t.drifts)}
 	if t.err != nil {
 		out.Error = t.err.Error()
 	}
-	counts := map[uint32]uint64{}
+	packets, connections := map[uint32]uint64{}, map[replaced]uint64{}
+	lines := false
 	if conn, err := nftables.New(); err == nil && t.built {
-		counts = t.wanted.packets(conn)
+		packets, connections = t.wanted.counted(conn)
+		lines = t.wanted.hasLines(conn, chainNAT)
 	}
+	seen := map[replaced]bool{}
 	for _, r := range t.rules {
-		out.Marks = append(out.Marks, MarkStatus{r.Mark, counts[r.Mark]})
+		out.Marks = append(out.Marks, MarkStatus{r.Mark, packets[r.Mark]})
+		v6 := r.Addresses[0].First.Is6()
+		if k := (replaced{r.Mark, v6}); r.Source.Replaced && !seen[k] {
+			seen[k] = true
+			n, present := connections[k]
+			out.Sources = append(out.Sources, SourceStatus{r.Service, r.Mark, family(v6), r.Source.String(), present && lines, n})
+		}
 	}
-	slices.SortFunc(out.Marks, func(a, b MarkStatus) int { return int(int64(a.Mark) - int64(b.Mark)) })
+	slices.SortFunc(out.Marks, func(a, b MarkStatus) int { return cmp.Compare(a.Mark, b.Mark) })
 	out.Marks = slices.Compact(out.Marks)
 	return out
 }

@@ -82,21 +82,22 @@ func TestPacketsGetTheirMarks(t *testing.T) {
 	command(t, "nft add table inet witness")
 	t.Cleanup(func() { command(t, "nft delete table inet witness") })
 	command(t, "nft add chain inet witness in { type filter hook input priority 0 ; }")
-	for _, mark := range []int{0, 80, 81} {
+	for _, mark := range []int{0, 80, 81, 83, 84} {
 		command(t, fmt.Sprintf("nft add rule inet witness in meta l4proto udp meta mark %d counter", mark))
 	}
 	marks := table(t, everyKind()...)
-	for _, to := range []string{"127.0.0.5:80", "127.0.0.12:8020", "127.0.0.8:8000", "[::1]:9"} {
+	for _, to := range []string{"127.0.0.5:80", "127.0.0.12:8020", "127.0.0.8:8000", "[::1]:9", "127.0.0.22:80", "127.0.0.20:80", "127.0.0.20:81"} {
 		send(t, to)
 	}
 	for _, to := range []string{"127.0.0.4:80", "127.0.0.13:80", "127.0.0.5:81", "127.0.0.5:8021"} {
 		send(t, to)
 	}
-	if got := marks.counts(); got[80] != 6 || got[81] != 2 || got[82] != 0 {
-		t.Errorf("marks were given %v, want 80 six times and 81 twice", got)
+	// 127.0.0.20:80 is given 83 first, and 84 then.
+	if got := marks.counts(); got[80] != 6 || got[81] != 2 || got[82] != 0 || got[83] != 4 || got[84] != 4 {
+		t.Errorf("marks were given %v, want 80 six times, 81 twice, 83 and 84 four times", got)
 	}
 	seen := command(t, "nft -n list table inet witness")
-	for _, want := range []string{"0x00000000 counter packets 4", "0x00000050 counter packets 3", "0x00000051 counter packets 1"} {
+	for _, want := range []string{"0x00000000 counter packets 4", "0x00000050 counter packets 3", "0x00000051 counter packets 1", "0x00000053 counter packets 1", "0x00000054 counter packets 2"} {
 		if !strings.Contains(seen, want) {
 			t.Errorf("no %q in\n%s", want, seen)
 		}
@@ -111,7 +112,12 @@ func TestMarkTableIsPutBack(t *testing.T) {
 		{"nft delete table inet govrrpd_lvs", "table govrrpd_lvs removed"},
 		{"nft flush chain inet govrrpd_lvs prerouting", "the rules of chain prerouting changed"},
 		{"nft insert rule inet govrrpd_lvs output accept", "the rules of chain output changed"},
-		{"nft flush set inet govrrpd_lvs match0_mark80", "set match0_mark80 changed"},
+		{"nft flush map inet govrrpd_lvs ranges_ipv4", "set ranges_ipv4 changed"},
+		{"nft add element inet govrrpd_lvs addresses_ipv4 { 127.0.0.23 . 17 . 80 : 9 }", "set addresses_ipv4 changed"},
+		{"nft flush chain inet govrrpd_lvs postrouting", "the rules of chain postrouting changed"},
+		{"nft flush set inet govrrpd_lvs snat_ipv4", "set snat_ipv4 changed"},
+		{"nft add chain inet govrrpd_lvs theirs { type filter hook input priority 0 ; }", "chain theirs changed"},
+		{"nft add set inet govrrpd_lvs theirs { type mark ; }", "set theirs changed"},
 		{"nft flush ruleset", "table govrrpd_lvs removed"},
 	} {
 		command(t, damage.command)
@@ -122,8 +128,8 @@ func TestMarkTableIsPutBack(t *testing.T) {
 			t.Errorf("%s: told as %+v, want %q", damage.command, drifts, damage.found)
 		}
 	}
-	if got := marks.Status().Repaired; got != 5 {
-		t.Errorf("%d repairs, want 5", got)
+	if got := marks.Status().Repaired; got != 10 {
+		t.Errorf("%d repairs, want 10", got)
 	}
 }
 
@@ -169,5 +175,30 @@ func TestManyElements(t *testing.T) {
 	defer marks.mu.Unlock()
 	if err := marks.check(true); err != nil || marks.repaired != 0 {
 		t.Errorf("%d repairs of what was just made (%v)", marks.repaired, err)
+	}
+}
+
+// Ten thousand services take a rule in each chain, and what nobody changed is not read again.
+func TestTenThousandServicesAreOneRule(t *testing.T) {
+	command(t, "ip link set lo up")
+	marks := NewTable(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err := marks.Configure(services(10_000)); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := marks.Remove(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if n := strings.Count(command(t, "nft list chain inet govrrpd_lvs prerouting")+command(t, "nft list chain inet govrrpd_lvs postrouting"), "meta mark"); n != 2 {
+		t.Errorf("%d rules, want 2", n)
+	}
+	marks.look()
+	if marks.checked == 0 || marks.repaired != 0 {
+		t.Errorf("generation %d, %d repairs of what was just made", marks.checked, marks.repaired)
+	}
+	send(t, "127.0.7.5:80")
+	if got := marks.counts()[uint32(1+7<<8+5)]; got != 2 {
+		t.Errorf("a mark was given %d times, want 2", got)
 	}
 }
