@@ -146,6 +146,7 @@ func (r *reconciler) reconfigured(now time.Time, old *service, v *VirtualServer)
 // reconfigure makes v what is wanted of s.
 func (r *reconciler) reconfigure(now time.Time, s *service, v *VirtualServer) {
 	if s.vs.equal(v) {
+		s.vs = *v // the memory of the old configuration can go
 		return
 	}
 	if !sameAddresses(s.vs.Servers, v.Servers) {

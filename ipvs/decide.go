@@ -15,7 +15,8 @@ func (r *reconciler) decide(now time.Time) {
 		for name := range names {
 			if s := r.services[name]; s != nil {
 				s.pool.Alarm(r.alarm.from)
-				s.pool.Step(now, r.overrides.over(&s.vs, s.members()))
+				r.members = s.members(r.members)
+				s.pool.Step(now, r.overrides.over(&s.vs, r.members))
 				r.alarm.note(s)
 				r.clock.set(name, s.pool.Next())
 				r.tell(s)
@@ -32,12 +33,14 @@ func (r *reconciler) tell(s *service) {
 	if !is.Known || s.told.Known && s.told.Held == is.Held {
 		return
 	}
-	attrs := []any{"service", s.vs.Name, "counts", s.vs.Quorum.Of.String(), "have", is.Have, "need", is.Need, "back_at", is.Gain, "sorry_server", is.Sorry}
+	attrs := func() []any {
+		return []any{"service", s.vs.Name, "counts", s.vs.Quorum.Of.String(), "have", is.Have, "need", is.Need, "back_at", is.Gain, "sorry_server", is.Sorry}
+	}
 	switch {
 	case !is.Held:
-		r.log.Warn("quorum lost", attrs...)
+		r.log.Warn("quorum lost", attrs()...)
 	case s.told.Known:
-		r.log.Info("quorum is held again", attrs...)
+		r.log.Info("quorum is held again", attrs()...)
 	}
 	s.told = is
 	if r.onPool != nil {

@@ -2,6 +2,7 @@ package ipvs
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/govrrpd/govrrpd/ipvs/pool"
@@ -23,10 +24,10 @@ func desired(vs []VirtualServer, h Health, said overrides) Table {
 	t := make(Table, len(vs))
 	for i := range vs {
 		p := pool.New(vs[i].pool())
-		p.Step(time.Time{}, said.over(&vs[i], vs[i].members(vs[i].verdicts(h), nil)))
+		p.Step(time.Time{}, said.over(&vs[i], vs[i].members(vs[i].verdicts(h), nil, nil)))
 		for _, k := range vs[i].Keys {
 			if _, twice := t[k]; !twice {
-				t[k] = vs[i].entry(k, p)
+				t[k] = vs[i].entry(k, p, nil)
 			}
 		}
 	}
@@ -57,9 +58,9 @@ func (v *VirtualServer) pool() pool.Config {
 }
 
 // members returns the servers of v as its pool sees them: by the verdicts on them, and by what was inherited where there is none.
-// inherited is nil, or has one for each server, as verdicts does.
-func (v *VirtualServer) members(verdicts []Verdict, inherited []inheritance) []pool.Server {
-	out := make([]pool.Server, len(v.Servers))
+// inherited is nil, or has one for each server, as verdicts does. They are in room if they have enough of it.
+func (v *VirtualServer) members(verdicts []Verdict, inherited []inheritance, room []pool.Server) []pool.Server {
+	out := slices.Grow(room[:0], len(v.Servers))[:len(v.Servers)]
 	for i, s := range v.Servers {
 		verdict := verdicts[i]
 		out[i] = pool.Server{Addr: s.Addr, Condition: verdict.Condition, Heard: verdict.Condition != Unknown, Configured: s.Weight, Weight: s.weight(verdict),
@@ -72,11 +73,13 @@ func (v *VirtualServer) members(verdicts []Verdict, inherited []inheritance) []p
 }
 
 // members returns the servers of s as their checks have them.
-func (s *service) members() []pool.Server { return s.vs.members(s.verdicts, s.inherited) }
+func (s *service) members(room []pool.Server) []pool.Server {
+	return s.vs.members(s.verdicts, s.inherited, room)
+}
 
-// entry returns the service at k as p has decided.
-func (v *VirtualServer) entry(k Key, p *pool.Pool) Entry {
-	e := Entry{Service: v.at(k), Dests: make([]Dest, 0, len(v.Servers)+1)}
+// entry returns the service at k as p has decided. Its destinations are in room if they have enough of it.
+func (v *VirtualServer) entry(k Key, p *pool.Pool, room []Dest) Entry {
+	e := Entry{Service: v.at(k), Dests: slices.Grow(room[:0], len(v.Servers)+1)}
 	for i, share := range p.Shares() {
 		if share.Present {
 			e.Dests = append(e.Dests, v.Servers[i].dest(share.Weight))
@@ -90,7 +93,7 @@ func (v *VirtualServer) entry(k Key, p *pool.Pool) Entry {
 		idle.Weight = 0
 		e.put(idle)
 	}
-	e.Dests = canonical(e.Dests)
+	slices.SortFunc(e.Dests, compareDests)
 	return e
 }
 

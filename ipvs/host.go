@@ -14,8 +14,10 @@ type Host struct {
 	Timeouts Timeouts
 	Sysctls  map[string]string // of net.ipv4.vs, by the last part of the name
 	Daemons  []Daemon          // at most one of each state
+	Helpers  []Helper          // at most one of each name; what is wanted is the least
 
 	Loads map[DaemonState]SyncLoad // of the daemons that run; no part of what is wanted
+	Heard SyncHeard                // by the backup daemon, if one runs; the same
 }
 
 // A SyncLoad is what the sockets of a sync daemon tell.

@@ -8,6 +8,8 @@ type HostConfig struct {
 	Sysctls  map[string]string // of net.ipv4.vs, by the last part of the name
 	Restore  bool              // what is not wanted any more, and all of it when Run ends, becomes again what it was before
 	Sync     []Sync            // no two of them for the same daemon of the kernel
+	Helpers  []Helper          // of the virtual servers; they stay when they are not wanted any more
+	Guard    *Guard            // keeps a backup from balancing; nil where that does no harm
 }
 
 // A SyncRole says which of the kernel's daemons a Sync is.
@@ -18,7 +20,8 @@ const (
 	SyncFollows      SyncRole = iota // master while the virtual router that it follows is, else backup
 	SyncAlwaysMaster                 // whatever the virtual routers are
 	SyncAlwaysBackup
-	SyncBoth // both daemons, for directors that are all active
+	SyncBoth  // both daemons, for directors that are all active
+	syncGuard // backup unless the virtual router that it follows is master, for a Guard alone
 )
 
 // String returns follow, master, backup or both.
@@ -47,7 +50,7 @@ func (s Sync) States() []DaemonState {
 	switch s.Role {
 	case SyncAlwaysMaster:
 		return []DaemonState{SyncMaster}
-	case SyncAlwaysBackup:
+	case SyncAlwaysBackup, syncGuard:
 		return []DaemonState{SyncBackup}
 	default:
 		return []DaemonState{SyncMaster, SyncBackup}
@@ -57,15 +60,17 @@ func (s Sync) States() []DaemonState {
 // daemons returns what s wants now. It is undecided before the role of the virtual router is known.
 func (s Sync) daemons(masters map[string]bool) (out []Daemon, decided bool) {
 	states := s.States()
-	if s.Role == SyncFollows {
+	if s.Role == SyncFollows || s.Role == syncGuard {
 		master, known := masters[s.Follow]
 		switch {
 		case !known:
 			return nil, false
+		case master && s.Role == syncGuard:
+			return nil, true
 		case master:
 			states = states[:1]
 		default:
-			states = states[1:]
+			states = states[len(states)-1:]
 		}
 	}
 	for _, state := range states {
@@ -78,7 +83,7 @@ func (s Sync) daemons(masters map[string]bool) (out []Daemon, decided bool) {
 
 // nothing reports whether c leaves all as it is.
 func (c HostConfig) nothing() bool {
-	return c.Timeouts == Timeouts{} && len(c.Sysctls) == 0 && len(c.Sync) == 0
+	return c.Timeouts == Timeouts{} && len(c.Sysctls) == 0 && len(c.Sync) == 0 && len(c.Helpers) == 0 && c.Guard == nil
 }
 
 // A HostMemory is what a director changed of a Host, in the form in which the next one finds it.

@@ -281,6 +281,9 @@ func (h Host) facts() facts {
 	for _, d := range h.Daemons {
 		out[d.setting()] = d.String()
 	}
+	for _, one := range h.Helpers {
+		out[one.setting()] = "ports " + one.Ports
+	}
 	return out
 }
 
@@ -302,6 +305,8 @@ func (o SettingOp) setting() string {
 		return "net.ipv4.vs." + o.Sysctl.Name
 	case SetTimeouts:
 		return timeoutsSetting
+	case LoadHelper:
+		return o.Helper.setting()
 	default:
 		return o.Daemon.setting()
 	}

@@ -9,15 +9,15 @@ import (
 // names returns the sysctls that c and m are about, in order.
 func (c HostConfig) names(m HostMemory) []string {
 	all := maps.Clone(m.Sysctls)
-	maps.Copy(all, c.Sysctls)
+	maps.Copy(all, c.guarded().Sysctls)
 	return slices.Sorted(maps.Keys(all))
 }
 
 // plan returns what have should become, and what there is to remember then. What others made and nobody wants is left as it is; what was ours and
 // is not wanted any more becomes what it was before if that is asked for; a daemon of ours that is not wanted ends.
 func (c HostConfig) plan(have Host, m HostMemory, masters map[string]bool) (Host, HostMemory) {
-	m = m.clone()
-	want := Host{Sysctls: maps.Clone(c.Sysctls)}
+	c, m = c.guarded(), m.clone()
+	want := Host{Sysctls: maps.Clone(c.Sysctls), Helpers: c.Helpers}
 	if want.Sysctls == nil {
 		want.Sysctls = map[string]string{}
 	}
@@ -39,7 +39,8 @@ func (c HostConfig) planSysctls(have Host, want *Host, m *HostMemory) {
 		if _, wanted := c.Sysctls[name]; wanted {
 			continue
 		}
-		if !c.Restore || sameSysctl(name, have.Sysctls[name], before) {
+		keep := !c.Restore && name != backupOnly // a Guard that ends was nobody's wish
+		if keep || sameSysctl(name, have.Sysctls[name], before) {
 			delete(m.Sysctls, name)
 			continue
 		}

@@ -12,12 +12,13 @@ type HostStatus struct {
 	Settings []SettingStatus `json:"settings"`     // that are wanted, sorted
 	Daemons  []DaemonStatus  `json:"sync_daemons"` // that are configured
 	LastRead time.Time       `json:"last_read,omitzero"`
-	Error    string          `json:"error,omitempty"` // why they cannot be read now
+	Guard    *GuardStatus    `json:"loop_guard,omitempty"` // nil where none is wanted
+	Error    string          `json:"error,omitempty"`      // why they cannot be read now
 }
 
-// A SettingStatus is a sysctl, or the timeouts.
+// A SettingStatus is a sysctl, the timeouts, or a helper.
 type SettingStatus struct {
-	Name   string `json:"name"` // net.ipv4.vs.conntrack, or timeouts
+	Name   string `json:"name"` // net.ipv4.vs.conntrack, timeouts, or helper ftp
 	Value  string `json:"value"`
 	Wanted string `json:"wanted"`
 	Error  string `json:"error,omitempty"` // why the kernel refuses it
@@ -37,10 +38,16 @@ type DaemonStatus struct {
 	Group      netip.Addr `json:"group"`
 	Port       uint16     `json:"port"`
 	TTL        uint8      `json:"ttl"`
-	Queued     int        `json:"queued"`          // bytes that wait in its sockets: to be sent by a master, to be taken in by a backup
-	Dropped    int        `json:"dropped"`         // messages that the kernel dropped since it runs, for want of room
-	InStep     bool       `json:"in_step"`         // it is alive and nothing was dropped; what the network lost, nobody knows
-	Error      string     `json:"error,omitempty"` // why the kernel refuses it
+	Queued     int        `json:"queued"`  // bytes that wait in its sockets: to be sent by a master, to be taken in by a backup
+	Dropped    int        `json:"dropped"` // messages that the kernel dropped since it runs, for want of room
+	InStep     bool       `json:"in_step"` // it is alive, nothing was dropped and nothing ignored; what the network lost, nobody knows
+	// HeardID, HeardFrom and HeardAt are of the last message that came to a backup and was looked at, one after each read. With another sync_id than its
+	// own, which is not 0, the kernel ignores it.
+	HeardID   uint8      `json:"heard_sync_id,omitempty"`
+	HeardFrom netip.Addr `json:"heard_from,omitzero"`
+	HeardAt   time.Time  `json:"heard_at,omitzero"`
+	Ignores   bool       `json:"ignores_what_it_hears"`
+	Error     string     `json:"error,omitempty"` // why the kernel refuses it
 }
 
 // addTo completes the status of an Engine.
@@ -54,11 +61,11 @@ func (k *hostKeeper) addTo(s *Status) {
 
 // status returns the snapshot. The caller holds k.mu.
 func (k *hostKeeper) status() HostStatus {
-	s := HostStatus{Settings: []SettingStatus{}, Daemons: []DaemonStatus{}, LastRead: k.lastRead}
+	s := HostStatus{Settings: []SettingStatus{}, Daemons: []DaemonStatus{}, LastRead: k.lastRead, Guard: k.guardStatus()}
 	if k.readErr != nil {
 		s.Error = k.readErr.Error()
 	}
-	have, want := k.have.facts(), Host{Sysctls: k.config.Sysctls, Timeouts: k.config.Timeouts}.facts()
+	have, want := k.have.facts(), Host{Sysctls: k.config.Sysctls, Timeouts: k.config.Timeouts, Helpers: k.config.Helpers}.facts()
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		s.Settings = append(s.Settings, SettingStatus{Name: name, Value: have[name], Wanted: want[name], Error: k.refusal(name)})
 	}
@@ -96,7 +103,12 @@ func (k *hostKeeper) daemonStatus(sync Sync, want Daemon) DaemonStatus {
 	if runs && is.satisfies(want) {
 		out.Alive, out.MaxLen, out.Since = true, is.MaxLen, k.since[want.State]
 		load := k.have.Loads[want.State]
-		out.Queued, out.Dropped, out.InStep = load.Queued, load.Dropped, load.Dropped == 0
+		out.Queued, out.Dropped = load.Queued, load.Dropped
+		if want.State == SyncBackup {
+			heard := k.have.Heard
+			out.HeardID, out.HeardFrom, out.HeardAt, out.Ignores = heard.ID, heard.From, heard.At, heard.ignoredBy(want.ID)
+		}
+		out.InStep = load.Dropped == 0 && !out.Ignores
 	}
 	return out
 }

@@ -1,16 +1,27 @@
 package ipvs
 
-import "slices"
+import (
+	"hash/maphash"
+	"slices"
+)
 
 // dumpsPerRead is how many services each read asks for their servers one by one although nothing hints at a change: a foreign change
 // that /proc does not show is found at the next read with up to that many services, and after one round through all with more.
 const dumpsPerRead = 64
 
-// A memory tells of which services /proc shows the whole truth. It has what the last dump showed of each service by address, with what
-// was changed since; /proc shows neither bounds nor the kind of a tunnel, so it reads the same only where there are none.
+// A memory tells of which services /proc shows the whole truth. It has a trace of what the last dump showed of each service by address, with
+// what was changed since; /proc shows neither bounds nor the kind of a tunnel, so it reads the same only where there are none.
 type memory struct {
-	dests Table // only its Dests count
-	round []Key // services whose turn to be dumped is still to come
+	seed   maphash.Seed
+	traces map[Key][]trace // from the last of the kernel's list to the first, which is where a new one comes
+	round  []Key           // services whose turn to be dumped is still to come
+}
+
+// A trace stands for a destination, and takes a quarter of its memory.
+type trace struct{ addr, all uint64 }
+
+func (m *memory) trace(d Dest) trace {
+	return trace{maphash.Comparable(m.seed, d.Addr), maphash.Comparable(m.seed, d)}
 }
 
 // unsure returns the services of t, as /proc has it, whose servers have to be dumped: those that do not look as remembered, which are
@@ -19,12 +30,25 @@ func (m *memory) unsure(t Table) []Key {
 	turn := m.turn(t)
 	var ask []Key
 	for k, e := range t {
-		if turn[k] || !slices.Equal(m.dests[k].Dests, e.Dests) {
+		if turn[k] || !m.remembers(k, e.Dests) {
 			ask = append(ask, k)
 		}
 	}
 	slices.SortFunc(ask, compareKeys)
 	return ask
+}
+
+func (m *memory) remembers(k Key, dests []Dest) bool {
+	traces := m.traces[k]
+	if len(traces) != len(dests) {
+		return false
+	}
+	for i, d := range dests {
+		if traces[len(traces)-1-i].all != maphash.Comparable(m.seed, d) {
+			return false
+		}
+	}
+	return true
 }
 
 // turn takes the next services of the round, and begins a new one after the last.
@@ -48,40 +72,61 @@ func (m *memory) learn(k Key, dests []Dest) {
 	if k.Mark != 0 {
 		return
 	}
-	m.table()[k] = Entry{Dests: slices.Clone(dests)}
+	m.add(k, len(dests))
+	for _, d := range slices.Backward(dests) {
+		m.put(k, d)
+	}
 }
 
-func (m *memory) table() Table {
-	if m.dests == nil {
-		m.dests = Table{}
+// add begins a service with room for n destinations.
+func (m *memory) add(k Key, n int) {
+	if m.traces == nil {
+		m.traces, m.seed = map[Key][]trace{}, maphash.MakeSeed()
 	}
-	return m.dests
+	m.traces[k] = make([]trace, 0, n)
+}
+
+func (m *memory) put(k Key, d Dest) {
+	t := m.trace(d)
+	if i := slices.IndexFunc(m.traces[k], func(old trace) bool { return old.addr == t.addr }); i >= 0 {
+		m.traces[k][i] = t
+		return
+	}
+	m.traces[k] = append(m.traces[k], t)
+}
+
+func (m *memory) remove(k Key, d Dest) {
+	addr := maphash.Comparable(m.seed, d.Addr)
+	m.traces[k] = slices.DeleteFunc(m.traces[k], func(t trace) bool { return t.addr == addr })
 }
 
 // applied takes what was changed. A service in which something was refused is not as remembered.
 func (m *memory) applied(ops []Op, errs []error) {
 	for i, op := range ops {
 		k := op.Service.Key
-		_, known := m.dests[k]
+		_, known := m.traces[k]
 		switch {
-		case errs[i] != nil:
-			delete(m.dests, k)
+		case errs[i] != nil || op.Verb == DeleteService:
+			delete(m.traces, k)
 		case op.Verb == AddService && k.Mark == 0:
-			m.table().add(ops[i:])
-		case known:
-			m.dests.apply(op)
+			m.add(k, destsAfter(ops[i:]))
+		case !known || op.Verb == EditService:
+		case op.Verb == DeleteDest:
+			m.remove(k, op.Dest)
+		default:
+			m.put(k, op.Dest)
 		}
 	}
 }
 
 // forget drops what is not in t any more.
 func (m *memory) forget(t Table) {
-	if len(m.dests) <= len(t) {
+	if len(m.traces) <= len(t) {
 		return
 	}
-	for k := range m.dests {
+	for k := range m.traces {
 		if _, there := t[k]; !there {
-			delete(m.dests, k)
+			delete(m.traces, k)
 		}
 	}
 }

@@ -114,12 +114,12 @@ func TestMemoryForgetsWhatIsGone(t *testing.T) {
 	kernel, m := full(3)
 	delete(kernel, tcp("192.0.2.10:2"))
 	m.forget(kernel)
-	if len(m.dests) != 2 {
-		t.Errorf("%d services remembered, want 2", len(m.dests))
+	if len(m.traces) != 2 {
+		t.Errorf("%d services remembered, want 2", len(m.traces))
 	}
 	m.applied([]Op{{AddService, svc(Key{Mark: 1, Family: V4}, "rr"), Dest{}}, {AddDest, Service{Key: tcp("192.0.2.99:1")}, Dest{}}}, []error{nil, nil})
 	m.applied([]Op{{AddDest, Service{Key: tcp("192.0.2.99:1")}, Dest{}}}, []error{errors.New("refused")})
-	if len(m.dests) != 2 {
-		t.Errorf("%d services remembered, want 2: neither a mark nor one that was never seen", len(m.dests))
+	if len(m.traces) != 2 {
+		t.Errorf("%d services remembered, want 2: neither a mark nor one that was never seen", len(m.traces))
 	}
 }

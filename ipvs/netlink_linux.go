@@ -1,7 +1,6 @@
 package ipvs
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -19,6 +18,7 @@ var ErrNoIPVS = errors.New("this kernel has no IPVS")
 const (
 	batchSize   = 256              // messages in one send; larger ones gain nothing (measured: 1,000 is 5 % quicker)
 	answerTime  = 10 * time.Second // for one batch or dump: a new scheduler makes the kernel run modprobe within it
+	lookTime    = time.Second      // by which the end of answerTime may be noticed late
 	bufferSize  = 64 << 10         // of one read; below 32 KiB the kernel makes smaller dump messages
 	receiveSize = 4 << 20          // of the socket: a batch in which each message fails must fit
 
@@ -36,11 +36,13 @@ type Netlink struct {
 	buf    []byte
 	out    encoder
 	proc   *os.File // stays in the namespace in which it was opened
-	text   bytes.Buffer
 	memory memory
 
 	sysctls *os.File            // the folder of the settings, of the same namespace
 	udp     map[Family]*os.File // its lists of sockets
+	ear     *ear                // nil while no backup daemon runs
+	heard   SyncHeard           // by the ears before it
+	apps    *os.File            // its list of helpers
 }
 
 // Open returns the table of the network namespace that the calling thread is in, wherever it is used later. It loads the kernel
@@ -67,9 +69,13 @@ func (n *Netlink) Close() {
 	if n.sysctls != nil {
 		n.sysctls.Close()
 	}
+	if n.apps != nil {
+		n.apps.Close()
+	}
 	for _, f := range n.udp {
 		f.Close()
 	}
+	n.listenTo(nil)
 }
 
 func (n *Netlink) setup() error {
@@ -80,6 +86,10 @@ func (n *Netlink) setup() error {
 		if err := unix.SetsockoptInt(n.fd, o.level, o.name, o.value); err != nil {
 			return fmt.Errorf("netlink socket option %d: %w", o.name, err)
 		}
+	}
+	tv := unix.NsecToTimeval(lookTime.Nanoseconds())
+	if err := unix.SetsockoptTimeval(n.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
+		return fmt.Errorf("netlink socket option %d: %w", unix.SO_RCVTIMEO, err)
 	}
 	// Without the privilege the default of the system stays, and holds the answers of one batch too.
 	_ = unix.SetsockoptInt(n.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveSize)
@@ -93,6 +103,7 @@ func (n *Netlink) setup() error {
 		return err
 	}
 	n.openSockets()
+	n.openApps()
 	_ = n.openSysctls() // where /proc/sys is hidden, services can be balanced all the same; who asks for a setting is told
 	return nil
 }
@@ -244,28 +255,21 @@ func (n *Netlink) receive(deadline time.Time, f func(message) (last bool, err er
 	}
 }
 
-// read waits for one datagram from the kernel.
+// read waits for one datagram from the kernel. It is there already, as a rule, so the clock is asked only when it is not.
 func (n *Netlink) read(deadline time.Time) ([]byte, error) {
 	for {
-		left := time.Until(deadline)
-		if left <= 0 {
-			return nil, fmt.Errorf("read the kernel's answer: %w", os.ErrDeadlineExceeded)
-		}
-		tv := unix.NsecToTimeval(max(left, time.Millisecond).Nanoseconds())
-		if err := unix.SetsockoptTimeval(n.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
-			return nil, os.NewSyscallError("setsockopt", err)
-		}
 		size, from, err := unix.Recvfrom(n.fd, n.buf, unix.MSG_TRUNC)
-		switch {
-		case err == unix.EINTR || err == unix.EAGAIN:
-			continue // a signal of the Go runtime, or the deadline, which the next turn sees
+		switch a, ok := from.(*unix.SockaddrNetlink); {
+		case err == unix.EINTR || err == unix.EAGAIN: // a signal of the Go runtime, or lookTime is over
 		case err != nil:
 			return nil, os.NewSyscallError("recvfrom", err)
 		case size > len(n.buf):
 			return nil, fmt.Errorf("an answer of %d bytes: %w", size, errTruncated)
-		}
-		if a, ok := from.(*unix.SockaddrNetlink); ok && a.Pid == 0 {
+		case ok && a.Pid == 0:
 			return n.buf[:size], nil
+		}
+		if !time.Now().Before(deadline) {
+			return nil, fmt.Errorf("read the kernel's answer: %w", os.ErrDeadlineExceeded)
 		}
 	}
 }

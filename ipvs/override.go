@@ -216,7 +216,7 @@ func (r *reconciler) hurts(s *service, i int, after *pool.Override, q *request) 
 			others++
 		}
 	}
-	have := s.pool.HaveWith(r.overrides.over(&s.vs, s.members())[i], after)
+	have := s.pool.HaveWith(r.overrides.over(&s.vs, s.members(nil))[i], after)
 	switch lost := state.Held && have < state.Lose; {
 	case after.Out() && others == 0 && s.vs.Sorry == nil:
 		return fmt.Sprintf("no other server of %s takes connections, and it has no sorry server: nobody would serve its clients", s.vs.Name)

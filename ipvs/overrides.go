@@ -212,7 +212,7 @@ func (r *reconciler) report(id ServerID) ServerReport {
 	out.Applied = s.taken && !undecided && s.pool.Shares()[i].Follows(out.Override)
 	for _, k := range s.keys {
 		is, load, there := r.table[k].dest(id.Addr)
-		want, _, wanted := s.vs.entry(k, s.pool).dest(id.Addr)
+		want, _, wanted := s.vs.entry(k, s.pool, nil).dest(id.Addr)
 		out.Applied = out.Applied && there == wanted && is == want
 		out.ActiveConns += load.Active
 		out.InactiveConns += load.Inactive
@@ -228,7 +228,7 @@ func (r *reconciler) condition(s *service, i int) (up bool, reason string) {
 	case pool.Well, pool.BelowQuorum, pool.Reentering, pool.Flapping, pool.SlowStarting:
 		return true, share.Reason.String()
 	case pool.Disabled, pool.Draining, pool.Drained:
-		return s.pool.Well(s.members()[i]), share.Reason.String()
+		return s.pool.Well(s.members(nil)[i]), share.Reason.String()
 	}
 	return false, share.Reason.String()
 }

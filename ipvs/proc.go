@@ -1,8 +1,10 @@
 package ipvs
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -22,71 +24,104 @@ import (
 // which family they are of. The persistence is in ticks of unknown length and the scheduler's flags are not there at all: the services
 // themselves are read over netlink. Thresholds, and what kind a tunnel is, are not there either, and are left zero: memory knows where
 // that is the truth.
-func parseProc(b []byte) (map[Key]*Entry, error) {
+func parseProc(r io.Reader) (map[Key]*Entry, error) {
 	table := map[Key]*Entry{}
-	var e *Entry // the service that is being read; nil when it is passed over
-	for n := 1; len(b) > 0; n++ {
-		line, rest, _ := bytes.Cut(b, []byte{'\n'})
-		b = rest
+	var p procParser
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
 		if n <= 3 { // headings
 			continue
 		}
-		words := strings.Fields(string(line))
-		var err error
-		switch {
-		case len(words) == 0:
-		case words[0] != "->":
-			e, err = procService(table, words)
-		case e != nil:
-			err = procDest(e, words)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("line %d, %q: %w", n, line, err)
+		if err := p.line(table, lines.Bytes()); err != nil {
+			return nil, fmt.Errorf("line %d, %q: %w", n, lines.Bytes(), err)
 		}
 	}
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
+	p.finish()
 	return table, nil
 }
 
-// procService adds the service of a line to table and returns its entry.
-func procService(table map[Key]*Entry, words []string) (*Entry, error) {
-	var p Proto
-	switch words[0] {
-	case "TCP":
-		p = TCP
-	case "UDP":
-		p = UDP
-	case "SCTP":
-		p = SCTP
-	default: // FWM
-		return nil, nil
-	}
-	if len(words) < 2 {
-		return nil, fmt.Errorf("%d words, want the address of a service", len(words))
-	}
-	a, err := procAddr(words[1])
-	if err != nil {
-		return nil, err
-	}
-	k := Key{Proto: p, Addr: a}
-	table[k] = &Entry{}
-	return table[k], nil
+// A procParser collects the destinations of one service after the other, so that a table of many takes no more memory than it needs.
+type procParser struct {
+	entry *Entry // the service that is being read; nil when it is passed over
+	dests []Dest
+	loads []Load
 }
 
-func procDest(e *Entry, words []string) error {
-	if len(words) != 6 {
-		return fmt.Errorf("%d words, want 6 for a destination", len(words))
+func (p *procParser) line(table map[Key]*Entry, line []byte) error {
+	var words [procWords + 1][]byte // and one that says that there are too many
+	n := 0
+	for word := range bytes.FieldsSeq(line) {
+		if n < len(words) {
+			words[n] = word
+			n++
+		}
 	}
-	a, err := procAddr(words[1])
+	switch {
+	case n == 0:
+		return nil
+	case string(words[0]) != "->":
+		p.finish()
+		return p.service(table, words[:n])
+	case p.entry != nil:
+		return p.dest(words[:n])
+	}
+	return nil
+}
+
+// finish gives the destinations to their service.
+func (p *procParser) finish() {
+	if p.entry != nil && len(p.dests) > 0 {
+		p.entry.Dests, p.entry.Loads = slices.Clone(p.dests), slices.Clone(p.loads)
+	}
+	p.entry, p.dests, p.loads = nil, p.dests[:0], p.loads[:0]
+}
+
+// service adds the service of a line to table.
+func (p *procParser) service(table map[Key]*Entry, words [][]byte) error {
+	var proto Proto
+	switch string(words[0]) {
+	case "TCP":
+		proto = TCP
+	case "UDP":
+		proto = UDP
+	case "SCTP":
+		proto = SCTP
+	default: // FWM
+		return nil
+	}
+	if len(words) < 2 {
+		return fmt.Errorf("%d words, want the address of a service", len(words))
+	}
+	a, err := procAddr(string(words[1]))
 	if err != nil {
 		return err
 	}
-	d, l := Dest{Addr: a, Forward: procForward(words[2])}, Load{}
+	p.entry = &Entry{}
+	table[Key{Proto: proto, Addr: a}] = p.entry
+	return nil
+}
+
+// procWords is how many words the line of a destination has.
+const procWords = 6
+
+func (p *procParser) dest(words [][]byte) error {
+	if len(words) != procWords {
+		return fmt.Errorf("%d words, want %d for a destination", len(words), procWords)
+	}
+	a, err := procAddr(string(words[1]))
+	if err != nil {
+		return err
+	}
+	d, l := Dest{Addr: a, Forward: procForward(string(words[2]))}, Load{}
 	for i, into := range []*int{&d.Weight, &l.Active, &l.Inactive} {
-		if *into, err = strconv.Atoi(words[3+i]); err != nil {
+		if *into, err = strconv.Atoi(string(words[3+i])); err != nil {
 			return err
 		}
 	}
-	e.Dests, e.Loads = append(e.Dests, d), append(e.Loads, l)
+	p.dests, p.loads = append(p.dests, d), append(p.loads, l)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package ipvs
 
 import (
+	"bytes"
 	"net/netip"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ TCP  C000020A:0051 rr
 		{SCTP, tcp("192.0.2.10:80").Addr, 0, 0}: {Dests: []Dest{dest("10.0.0.12:80", forwardMask, 1)}, Loads: []Load{{}}},
 		tcp("192.0.2.10:81"):                    {Dests: []Dest{dest("10.0.0.12:81", forwardMask, 1)}, Loads: []Load{{}}},
 	}
-	got, err := parseProc([]byte(in))
+	got, err := parseProc(strings.NewReader(in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestParseProcSaysWhatItCannotRead(t *testing.T) {
 		{"a destination's address that is none", "TCP  C000020A:0050 rr\n  -> [::g]:1F90 Masq 1 0 0\n", "::g"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := parseProc([]byte(procHead + tt.in))
+			_, err := parseProc(strings.NewReader(procHead + tt.in))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}
@@ -84,7 +85,7 @@ func TestJoinIsUnsureOfWhatOnlyOneReadingHas(t *testing.T) {
 func FuzzParseProc(f *testing.F) {
 	f.Add([]byte(procHead + "TCP  C000020A:0050 wlc persistent 30000 FFFFFFFF\n  -> 0A00000B:1F90      Masq    10     3          1\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		table, err := parseProc(b)
+		table, err := parseProc(bytes.NewReader(b))
 		if (table == nil) != (err != nil) {
 			t.Fatalf("table %v with error %v", table, err)
 		}

@@ -167,7 +167,7 @@ type reach struct {
 
 func (s *storm) want(k Key) Entry {
 	if v := s.r.byKey[k]; v != nil {
-		return v.vs.entry(k, v.pool)
+		return v.vs.entry(k, v.pool, nil)
 	}
 	return Entry{}
 }

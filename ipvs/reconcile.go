@@ -57,8 +57,12 @@ type reconciler struct {
 	clock     clock
 	alarm     alarm
 
-	failureLines, outcomeLines int  // that this step may still log
-	ops                        []Op // of the services at hand: a buffer
+	failureLines, outcomeLines int // that this step may still log
+
+	// Buffers: memory that is new to the process costs more than what is done with it.
+	ops     []Op          // of the services at hand
+	dests   []Dest        // of the one at hand
+	members []pool.Server // of the virtual server at hand
 
 	driftRepaired int
 	driftQuota    quota

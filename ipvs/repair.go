@@ -73,7 +73,8 @@ func (r *reconciler) changes(ops []Op, k Key) []Op {
 		return ops // it left the configuration before it was ever taken on
 	}
 	have, there := r.table[k]
-	if want, wanted := r.wanted(k); wanted {
+	if want, wanted := r.wanted(k, r.dests); wanted {
+		r.dests = want.Dests
 		return appendEntry(ops, have, there, want)
 	}
 	if there {
@@ -82,13 +83,13 @@ func (r *reconciler) changes(ops []Op, k Key) []Op {
 	return ops
 }
 
-// wanted returns the service that there should be at k.
-func (r *reconciler) wanted(k Key) (e Entry, ok bool) {
+// wanted returns the service that there should be at k, with its destinations in room.
+func (r *reconciler) wanted(k Key, room []Dest) (e Entry, ok bool) {
 	s := r.byKey[k]
 	if s == nil {
 		return e, false
 	}
-	return s.vs.entry(k, s.pool), true
+	return s.vs.entry(k, s.pool, room), true
 }
 
 // servicesLast puts the removal of services after the changes within others, each in their order.
@@ -198,29 +199,36 @@ func (r *reconciler) forget(keys []Key, ops []Op) {
 
 // settle notes what became of each change. Those of one service that has to be made first come right after each other.
 func (r *reconciler) settle(ops []Op, errs []error, now time.Time) {
-	debug := r.log.Enabled(context.Background(), slog.LevelDebug)
+	r.debug(ops, errs)
 	var added, missing Key // the last service that was made by ops, and the last that could not be
-	for i, op := range ops {
-		k, err := op.Service.Key, errs[i]
-		if debug {
-			r.log.Debug("change of the kernel's table", "op", op.String(), "error", err)
-		}
+	for i := 0; i < len(ops); i++ {
+		op, k, err := ops[i], ops[i].Service.Key, errs[i]
 		switch {
 		case missing == k: // what is said of its servers is of no interest
+		case op.Verb == AddService && err == nil:
+			added = k
+			r.logOutcome(op)
+			i += r.made(ops[i:], errs[i:]) - 1
 		case err == nil || gone(op, err):
 			if added != k {
 				r.logOutcome(op)
 			}
-			if op.Verb == AddService {
-				added = k
-			}
-			r.done(ops[i:])
+			r.done(op)
 		default:
 			if op.Verb == AddService {
 				missing = k
 			}
 			r.logFailure(op, err, r.fail(op, err, now), now)
 		}
+	}
+}
+
+func (r *reconciler) debug(ops []Op, errs []error) {
+	if !r.log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	for i, op := range ops {
+		r.log.Debug("change of the kernel's table", "op", op.String(), "error", errs[i])
 	}
 }
 
@@ -234,16 +242,24 @@ func (r *reconciler) logFailure(op Op, err error, f *failure, now time.Time) {
 	r.failureLines--
 }
 
-// done notes that the first of ops was made.
-func (r *reconciler) done(ops []Op) {
-	op := ops[0]
-	if op.Verb == AddService {
-		r.table.add(ops)
-	} else {
-		r.table.apply(op)
-	}
+// done notes that a change was made.
+func (r *reconciler) done(op Op) {
+	r.table.apply(op)
 	delete(r.failures[op.Service.Key], op)
 	r.applied++
+}
+
+// made notes that the first of ops was made, which adds a service, and those right after it that gave it destinations, and returns how many
+// that were. A large table is made of nothing else.
+func (r *reconciler) made(ops []Op, errs []error) int {
+	n := r.table.add(ops, errs)
+	if failures := r.failures[ops[0].Service.Key]; failures != nil {
+		for _, op := range ops[:n] {
+			delete(failures, op)
+		}
+	}
+	r.applied += n
+	return n
 }
 
 // gone reports whether a removal was refused because there is nothing to remove.

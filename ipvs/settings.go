@@ -20,12 +20,13 @@ type Settings interface {
 // A SettingVerb is a kind of change of a Host.
 type SettingVerb uint8
 
-// The changes of a Host, in the order in which DiffHost has them but for StopDaemon.
+// The changes of a Host. DiffHost has LoadHelper first and the others in this order, but for StopDaemon.
 const (
 	SetSysctl SettingVerb = iota + 1
 	SetTimeouts
 	StopDaemon
 	StartDaemon
+	LoadHelper
 )
 
 // A Sysctl is one setting of net.ipv4.vs.
@@ -37,6 +38,7 @@ type SettingOp struct {
 	Sysctl   Sysctl
 	Timeouts Timeouts // 0 for those that stay
 	Daemon   Daemon   // of StopDaemon the State counts
+	Helper   Helper
 }
 
 // String returns the change as logs show it: "set net.ipv4.vs.conntrack = 1", "start sync daemon master on eth1, …".
@@ -50,15 +52,17 @@ func (o SettingOp) String() string {
 		return fmt.Sprintf("stop sync daemon %s", o.Daemon.State)
 	case StartDaemon:
 		return "start sync daemon " + o.Daemon.String()
+	case LoadHelper:
+		return fmt.Sprintf("load helper %s for the ports %s", o.Helper.Name, o.Helper.Ports)
 	}
 	return fmt.Sprintf("setting change %d", o.Verb)
 }
 
-// DiffHost returns the changes that make have into want, in a fixed order: sysctls, which a daemon reads when it starts, timeouts, and daemons. A
+// DiffHost returns the changes that make have into want, in a fixed order: helpers, sysctls, which a daemon reads when it starts, timeouts, and daemons. A
 // daemon that is right is not touched; one that is wrong is stopped and started, as the kernel changes none that runs; one that is not wanted is stopped
 // after the others were started, so that a director that becomes master says at once what it has.
 func DiffHost(have, want Host) []SettingOp {
-	var ops []SettingOp
+	ops := diffHelpers(have, want)
 	for _, name := range slices.Sorted(maps.Keys(want.Sysctls)) {
 		if value := want.Sysctls[name]; !sameSysctl(name, have.Sysctls[name], value) {
 			ops = append(ops, SettingOp{Verb: SetSysctl, Sysctl: Sysctl{name, value}})
@@ -109,6 +113,8 @@ func explainSetting(o SettingOp, err error) error {
 func (o SettingOp) hint(err error) string {
 	var errno syscall.Errno
 	switch {
+	case o.Verb == LoadHelper:
+		return o.Helper.hint(err)
 	case !errors.As(err, &errno):
 		return ""
 	case o.Verb != SetSysctl && (errno == syscall.EPERM || errno == syscall.EACCES):

@@ -2,6 +2,7 @@ package ipvs
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -27,7 +28,7 @@ type mapSettings struct {
 func newMapSettings(links ...string) *mapSettings {
 	return &mapSettings{links: links, host: Host{
 		Timeouts: Timeouts{TCP: 15 * time.Minute, FIN: 2 * time.Minute, UDP: 5 * time.Minute},
-		Sysctls:  map[string]string{"conntrack": "0", "sync_threshold": "3 50", "expire_nodest_conn": "0", "drop_entry": "0"},
+		Sysctls:  map[string]string{"conntrack": "0", "sync_threshold": "3 50", "expire_nodest_conn": "0", "drop_entry": "0", "backup_only": "0"},
 	}}
 }
 
@@ -83,6 +84,11 @@ func (s *mapSettings) set(o SettingOp) error {
 		s.host.Daemons = slices.DeleteFunc(s.host.Daemons, running)
 	case StartDaemon:
 		return s.start(o.Daemon)
+	case LoadHelper:
+		if is := s.host.helper(o.Helper.Name); is.Name != "" {
+			return fmt.Errorf("%w: %s", errHelperPorts, is.Ports)
+		}
+		s.host.Helpers = append(s.host.Helpers, Helper{Name: o.Helper.Name, Ports: o.Helper.Ports})
 	}
 	return nil
 }

@@ -3,10 +3,12 @@
 package ipvs
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,5 +93,33 @@ func TestEverySysctlIsThatOfTheNamespaceOfOpen(t *testing.T) {
 	}
 	if b, err := os.ReadFile(sysctlFolder + "/conntrack"); err != nil || strings.TrimSpace(string(b)) != "0" {
 		t.Errorf("conntrack is %q (%v) in the namespace of the thread, want 0", b, err)
+	}
+}
+
+// A server of the other family and a sync daemon exclude each other, whichever comes first and whatever weight the server has; the groups of the
+// two daemons may be of two families, and a daemon's of another one than the services.
+func TestSyncDaemonsExcludeServersOfTheOtherFamily(t *testing.T) {
+	n := syncNamespace(t)
+	ipvsadm(t, "-A", "-t", "192.0.2.10:80", "-s", "rr")
+	cross := Op{Verb: AddDest, Service: Service{Key: tcp("192.0.2.10:80")}, Dest: Dest{Addr: netip.MustParseAddrPort("[2001:db8::1]:80"), Forward: TUN}}
+	start := func(d Daemon) error { return n.Set([]SettingOp{{Verb: StartDaemon, Daemon: d}})[0] }
+	master, backup := Daemon{State: SyncMaster, Interface: "eth1"}, Daemon{State: SyncBackup, Interface: "eth1", Group: netip.MustParseAddr("ff02::81")}
+	if err := n.Apply([]Op{cross})[0]; err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []Daemon{master, backup} {
+		if err := start(d); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("%+v beside a server of the other family: %v, want EINVAL", d, err)
+		}
+	}
+	ipvsadm(t, "-D", "-t", "192.0.2.10:80")
+	ipvsadm(t, "-A", "-t", "192.0.2.10:80", "-s", "rr")
+	for _, d := range []Daemon{master, backup} {
+		if err := start(d); err != nil {
+			t.Errorf("%+v: %v", d, err)
+		}
+		if err := n.Apply([]Op{cross})[0]; !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("a server of the other family beside %+v: %v, want EINVAL", d, err)
+		}
 	}
 }

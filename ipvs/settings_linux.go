@@ -72,6 +72,8 @@ func (n *Netlink) Host(sysctls []string) (Host, error) {
 		return Host{}, fmt.Errorf("ipvs: read sync daemons: %w", err)
 	}
 	h.Loads = n.loads(h.Daemons)
+	h.Heard = n.listenTo(h.Daemons)
+	h.Helpers = n.helpers()
 	return h, nil
 }
 
@@ -142,9 +144,12 @@ func (n *Netlink) command(cmd uint8, flags uint16) {
 func (n *Netlink) Set(ops []SettingOp) []error {
 	errs := make([]error, len(ops))
 	for i, o := range ops {
-		if o.Verb == SetSysctl {
+		switch o.Verb {
+		case SetSysctl:
 			errs[i] = n.writeSysctl(o.Sysctl)
-		} else {
+		case LoadHelper:
+			errs[i] = n.loadHelper(o.Helper)
+		default:
 			errs[i] = n.setting(o)
 		}
 	}

@@ -29,7 +29,7 @@ func (r *reconciler) doubtful(k Key) bool {
 
 // hangs reports whether the service at k should serve and none of the wanted servers takes connections yet, but some other does.
 func (r *reconciler) hangs(k Key) bool {
-	want, _ := r.wanted(k)
+	want, _ := r.wanted(k, nil)
 	return want.serves(nil) && r.table[k].serves(nil) && !r.table[k].serves(want.Dests)
 }
 
@@ -42,7 +42,7 @@ func (r *reconciler) precedes(k Key) bool {
 		return false
 	}
 	return slices.ContainsFunc(s.keys, func(next Key) bool {
-		want := s.vs.entry(next, s.pool)
+		want := s.vs.entry(next, s.pool, nil)
 		return want.serves(nil) && (!r.table[next].serves(want.Dests) || r.doubtful(next))
 	})
 }

@@ -261,14 +261,28 @@ func (t Table) apply(op Op) {
 	t[k] = e
 }
 
-// add applies the first of ops, which adds a service, and makes room for the destinations that the others add to it.
-func (t Table) add(ops []Op) {
-	s := ops[0].Service
-	n := slices.IndexFunc(ops[1:], func(op Op) bool { return op.Verb != AddDest || op.Service.Key != s.Key })
-	if n < 0 {
-		n = len(ops) - 1
+// add applies the first of ops, which adds a service, and those right after it that added destinations to that; errs is what became of
+// each. It returns how many it has applied.
+func (t Table) add(ops []Op, errs []error) int {
+	e := Entry{Service: ops[0].Service, Dests: make([]Dest, 0, destsAfter(ops))}
+	n := 1
+	for ; n <= cap(e.Dests) && errs[n] == nil; n++ {
+		e.Dests = append(e.Dests, ops[n].Dest)
 	}
-	t[s.Key] = Entry{Service: s, Dests: make([]Dest, 0, n)}
+	slices.Reverse(e.Dests)
+	t[e.Service.Key] = e
+	return n
+}
+
+// destsAfter returns how many destinations the operations right after the first of ops, which adds a service, add to it.
+func destsAfter(ops []Op) int {
+	k := ops[0].Service.Key
+	for i, op := range ops[1:] {
+		if op.Verb != AddDest || op.Service.Key != k {
+			return i
+		}
+	}
+	return len(ops) - 1
 }
 
 // put replaces the destination at d's address, or makes d the first.

@@ -122,26 +122,21 @@ func (n *Netlink) dests(e *Entry) error {
 
 // readProc reads the destinations of all services. A file whose module was unloaded and loaded again is opened anew.
 func (n *Netlink) readProc() (map[Key]*Entry, error) {
-	err := n.slurp()
+	table, err := n.slurp()
 	if err != nil {
 		if err := n.openProc(); err != nil {
 			return nil, err
 		}
-		err = n.slurp()
+		table, err = n.slurp()
 	}
-	if err != nil {
-		return nil, err
-	}
-	return parseProc(n.text.Bytes())
+	return table, err
 }
 
-func (n *Netlink) slurp() error {
+func (n *Netlink) slurp() (map[Key]*Entry, error) {
 	if _, err := n.proc.Seek(0, io.SeekStart); err != nil {
-		return err
+		return nil, err
 	}
-	n.text.Reset()
-	_, err := n.text.ReadFrom(n.proc)
-	return err
+	return parseProc(n.proc)
 }
 
 func (n *Netlink) openProc() error {

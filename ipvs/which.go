@@ -19,20 +19,32 @@ type Conn struct {
 // ParseConns reads the text of /proc/net/ip_vs_conn, but for protocols that have no services and lines of unknown form.
 func ParseConns(text string) []Conn {
 	var conns []Conn
-	protos := map[string]Proto{"TCP": TCP, "UDP": UDP, "SCTP": SCTP}
 	for line := range strings.Lines(text) {
-		w := strings.Fields(line)
-		if len(w) < 7 || protos[w[0]] == 0 {
-			continue
-		}
-		client, errC := connAddr(w[1], w[2])
-		service, errV := connAddr(w[3], w[4])
-		server, errD := connAddr(w[5], w[6])
-		if errC == nil && errV == nil && errD == nil {
-			conns = append(conns, Conn{protos[w[0]], client, service, server})
+		if c, ok := parseConn(strings.Fields(line)); ok && c.Proto != 0 {
+			conns = append(conns, c)
 		}
 	}
 	return conns
+}
+
+// parseConn reads the first words of a line. Proto is 0 for a protocol that has no services.
+func parseConn(w []string) (c Conn, ok bool) {
+	if len(w) < 7 {
+		return c, false
+	}
+	var errs [3]error
+	for i, into := range []*netip.AddrPort{&c.Client, &c.Service, &c.Server} {
+		*into, errs[i] = connAddr(w[1+2*i], w[2+2*i])
+	}
+	switch w[0] {
+	case "TCP":
+		c.Proto = TCP
+	case "UDP":
+		c.Proto = UDP
+	case "SCTP":
+		c.Proto = SCTP
+	}
+	return c, errs == [3]error{}
 }
 
 // connAddr reads an address, "C000020A" or one of IPv6 in full, and a port in hex.
