@@ -13,7 +13,7 @@
 //	keepalived.go  keepalived's words and what they are called here
 //	report.go    diagnostics in the operator's words; write.go prints them, secret.go blots out passwords
 //
-// Reading takes about a hundred times the size of the files in memory for a moment. A long-lived caller gives it back with
+// Reading takes some ten times the size of large files in memory for a moment. A long-lived caller gives it back with
 // debug.FreeOSMemory after Load.
 package conf
 
@@ -42,10 +42,12 @@ type Config struct {
 	BFD      []*bfd.Config    // in file order
 	Services []ipvs.VirtualServer
 	Checks   []Check         // in the order of the real servers
-	IPVS     ipvs.HostConfig // what is wanted of IPVS beside services
-	Marks    []mark.Rule     // for those Services that have a mark of ours, in their order
-	Track    Track
-	Files    []string // that were read, sorted
+	IPVS     ipvs.HostConfig // what is wanted of IPVS beside services, but for its Guard, which depends on the addresses of the host
+
+	LoopGuard LoopGuard
+	Marks     []mark.Rule // for those Services that have a mark of ours, in their order
+	Track     Track
+	Files     []string // that were read, sorted
 }
 
 // A Check is a health check of one real server.
@@ -92,7 +94,7 @@ type rawConfig struct {
 	Routers   []rawRouter    `hcl:"vrrp_instance,block"`
 	Groups    []rawSyncGroup `hcl:"vrrp_sync_group,block"`
 	BFD       []rawBFD       `hcl:"bfd_instance,block"`
-	Services  []rawService   `hcl:"virtual_server,block"`
+	Services  []rawService   `hcl:"virtual_server,block"` // decoded in parts, so that there are none when the rest is
 
 	IPVS          *rawIPVS          `hcl:"ipvs,block"`
 	SyncDaemons   []rawSyncDaemon   `hcl:"sync_daemon,block"`
@@ -129,7 +131,10 @@ type decoder struct {
 
 	serviceGroup map[string]*rawServiceGroup // by name
 	groupUsed    map[string]bool             // those that a virtual_server names
+	serviceNames []element                   // of the virtual_servers, in file order
 	marks        []mark.Rule
+	ftp          helped
+	crossings    []crossing
 }
 
 func (d *decoder) config(vars map[string]string) *Config {
@@ -139,19 +144,18 @@ func (d *decoder) config(vars map[string]string) *Config {
 	diags := gohcl.DecodeBody(dynblock.Expand(body, d.ctx), d.ctx, &raw)
 	d.diags, d.undecoded = append(d.diags, diags...), diags.HasErrors()
 	d.buildGlobal(raw.Global)
+	services, checks := d.services(raw.ServiceGroups)
 	d.trackSources(&raw)
 	d.announceGroups(raw.AnnounceGroups)
-	c := &Config{Global: d.global, Routers: d.routers(raw.Routers)}
+	c := &Config{Global: d.global, Routers: d.routers(raw.Routers), Services: services, Checks: checks, Marks: d.marks}
 	c.Groups = d.syncGroups(raw.Groups, c.Routers)
 	c.BFD = d.bfdSessions(raw.BFD)
 	d.checkUnused()
 	c.Track = d.tracked()
 	c.Static = d.statics(&raw)
 	d.assignPriorities(c.Routers, &c.Static)
-	c.Services, c.Checks = d.services(raw.Services, raw.ServiceGroups)
-	c.Marks = d.marks
 	d.ipvsHost(&raw, c)
-	if len(raw.Routers)+len(raw.Services) == 0 && !d.diags.HasErrors() {
+	if len(raw.Routers)+len(services) == 0 && !d.diags.HasErrors() {
 		d.problem(hcl.Range{Filename: d.src.names[0]}, "there is neither a vrrp_instance nor a virtual_server",
 			"an empty configuration would take everything down; to do that, stop the daemon")
 	}

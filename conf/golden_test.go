@@ -75,3 +75,41 @@ func everyMistakeIsPlaced(t *testing.T, file, got string) {
 		t.Errorf("%s: the diagnostics carry a control character of the file", file)
 	}
 }
+
+// TestTreesThatAreNotKeptAreToldAlike appends so many comments to the broken files that their virtual servers are parsed twice.
+func TestTreesThatAreNotKeptAreToldAlike(t *testing.T) {
+	files, err := filepath.Glob("testdata/broken/*.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	padding := []byte("\n" + strings.Repeat("# nothing to say\n", 1+keptSize/len("# nothing to say\n")))
+	large := t.TempDir()
+	broken, err := filepath.Abs("testdata/broken")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for _, file := range files {
+		file = filepath.Base(file)
+		t.Chdir(broken)
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, parts := parsePieces(src, file, pieceSize, true); len(parts) == 0 {
+			continue // it does not parse, or has no virtual server
+		}
+		compared++
+		small := diagnose(t, nil, file)
+		if err := os.WriteFile(filepath.Join(large, file), append(src, padding...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Chdir(large)
+		if diff := cmp.Diff(small, diagnose(t, nil, file)); diff != "" {
+			t.Errorf("diagnostics of %s, small and large (-small +large):\n%s", file, diff)
+		}
+	}
+	if compared < 20 {
+		t.Errorf("%d files were compared, want at least 20", compared)
+	}
+}

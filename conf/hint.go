@@ -85,12 +85,8 @@ func blocksWith(name, block string) []string {
 
 // blockAt is the type of the innermost block around r; that of the blocks it makes for a dynamic one, empty for the top level.
 func (s *source) blockAt(r hcl.Range) string {
-	f := s.files[r.Filename]
-	if f == nil {
-		return ""
-	}
 	block := ""
-	for _, b := range f.BlocksAtPos(r.Start) {
+	for _, b := range s.blocksAt(r) {
 		if b.TypeRange.Start.Byte == r.Start.Byte {
 			break // the unknown keyword is the type of this very block
 		}

@@ -20,6 +20,7 @@ type rawIPVS struct {
 	Timeouts *rawTimeouts   `hcl:"timeouts,block"`
 	Sysctls  *hcl.Attribute `hcl:"sysctls,optional"`
 	Restore  *hcl.Attribute `hcl:"restore_on_exit,optional"`
+	Guard    *hcl.Attribute `hcl:"loop_guard,optional"`
 }
 
 // rawTimeouts is a timeouts block.
@@ -32,6 +33,8 @@ type rawTimeouts struct {
 // ipvsHost reads what is wanted of IPVS beside services.
 func (d *decoder) ipvsHost(raw *rawConfig, c *Config) {
 	c.IPVS.Sync = d.syncDaemons(raw.SyncDaemons, c.Routers)
+	d.noCrossing(raw.SyncDaemons)
+	c.IPVS.Helpers = d.helpers()
 	if raw.IPVS == nil {
 		d.snatSysctl(nil, c)
 		return
@@ -45,6 +48,7 @@ func (d *decoder) ipvsHost(raw *rawConfig, c *Config) {
 	c.IPVS.Sysctls = d.sysctls(raw.IPVS.Sysctls)
 	d.snatSysctl(raw.IPVS.Sysctls, c)
 	d.flag(raw.IPVS.Restore, &c.IPVS.Restore)
+	d.loopGuard(raw, c)
 }
 
 const sysctlExample = "write sysctls = { conntrack = 1, sync_threshold = \"3 50\" }, for example"

@@ -4,25 +4,33 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// sameInPieces demands that src read in pieces is what it is as a whole, or is not read in pieces. It returns whether it is.
+// sameInPieces demands that src read in pieces, which are kept or not, is what it is as a whole, or is not read in pieces. It returns whether
+// it is.
 func sameInPieces(t *testing.T, src []byte, size int) bool {
 	t.Helper()
-	pieces := parsePieces(src, "x.hcl", size)
-	if pieces == nil {
-		return false
-	}
-	whole, diags := parseWhole(src, "x.hcl")
-	if len(diags) > 0 {
-		t.Fatalf("nothing to say about pieces of %d, and of the whole %v\n%s", size, diags, src)
-	}
-	got, want := pieces.Body.(*hclsyntax.Body), whole.Body.(*hclsyntax.Body)
-	if len(got.Blocks)+len(want.Blocks) > 0 && !reflect.DeepEqual(got.Blocks, want.Blocks) {
-		t.Fatalf("pieces of %d are not what the whole is:\n%s", size, src)
+	for _, keep := range []bool{true, false} {
+		top, parts := parsePieces(src, "x.hcl", size, keep)
+		if top == nil {
+			return false
+		}
+		whole, diags := parseWhole(src, "x.hcl")
+		if len(diags) > 0 {
+			t.Fatalf("nothing to say about pieces of %d, and of the whole %v\n%s", size, diags, src)
+		}
+		got := top.Blocks
+		for i := range parts {
+			got = append(got, parts[i].tree().Blocks...)
+		}
+		slices.SortFunc(got, func(a, b *hclsyntax.Block) int { return a.TypeRange.Start.Byte - b.TypeRange.Start.Byte })
+		if want := whole.Body.(*hclsyntax.Body).Blocks; len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
+			t.Fatalf("pieces of %d are not what the whole is:\n%s", size, src)
+		}
 	}
 	return true
 }

@@ -139,6 +139,9 @@ func (d *decoder) reachable(s *service, what string, at hcl.Range, dest ipvs.Des
 		d.problem(at, fmt.Sprintf("%s %s is of another address family than the service (%s), and forward = %q cannot cross over", what, dest.Addr, s.AF(), dest.Forward),
 			fmt.Sprintf(`write an address of %s, or forward = "tun"`, s.AF()))
 	default:
+		d.cross(s, what, at, dest)
+		d.noLoopback(s, what, at, dest)
+		d.persistentPort(s, what, at, dest)
 		return true
 	}
 	return false

@@ -101,15 +101,14 @@ func unknownValue(diag *hcl.Diagnostic) bool {
 // misspelt reports whether diag misses a keyword that its block has under a name that is not known.
 func (s *source) misspelt(diag *hcl.Diagnostic, all hcl.Diagnostics) bool {
 	m, ok := diag.Extra.(missing)
-	f := s.files[diag.Subject.Filename]
-	if !ok || f == nil {
+	if !ok {
 		return false
 	}
 	return slices.ContainsFunc(all, func(other *hcl.Diagnostic) bool {
 		if !strings.HasPrefix(other.Summary, "unknown keyword") || !strings.Contains(other.Detail, m.keyword) || other.Subject.Filename != diag.Subject.Filename {
 			return false
 		}
-		return slices.ContainsFunc(f.BlocksAtPos(other.Subject.Start), func(b *hcl.Block) bool { return b.DefRange.Start == diag.Subject.Start })
+		return slices.ContainsFunc(s.blocksAt(*other.Subject), func(b *hcl.Block) bool { return b.DefRange.Start == diag.Subject.Start })
 	})
 }
 

@@ -27,8 +27,8 @@ var (
 func (s *source) secrets() []hcl.Range {
 	var out []hcl.Range
 	names := map[string]bool{}
-	for _, f := range s.files {
-		walk(f.Body.(*hclsyntax.Body), "", func(block string, a *hclsyntax.Attribute) {
+	for body := range s.bodies() {
+		walk(body, "", func(block string, a *hclsyntax.Attribute) {
 			if !isSecret(block, a.Name) {
 				return
 			}

@@ -90,6 +90,13 @@ func (d *decoder) groupKeys(s *service) bool {
 // fold makes one service by mark for each family out of all addresses of s.
 func (s *service) fold(at hcl.Range) {
 	m := ownMark(s.Name)
+	s.markBlocks(m)
+	s.Proto, s.placed = 0, nil
+	s.placeMarks(m, at)
+}
+
+// markBlocks gives s rules that mark what goes to its blocks.
+func (s *service) markBlocks(m uint32) {
 	for _, b := range s.blocks {
 		ports := mark.PortRange{First: b.low, Last: b.high}
 		if ports.Last == 0 { // all
@@ -97,8 +104,6 @@ func (s *service) fold(at hcl.Range) {
 		}
 		s.rules = append(s.rules, mark.Rule{Mark: m, Addresses: []mark.Range{{First: b.first, Last: b.last}}, Ports: []mark.PortRange{ports}, Protocols: []uint8{uint8(s.Proto)}})
 	}
-	s.Proto, s.placed = 0, nil
-	s.placeMarks(m, at)
 }
 
 // addressesKeys makes the keys of a service out of a list of blocks.

@@ -48,14 +48,14 @@ virtual_server "given" {
 	if keys := []ipvs.Key{{Mark: 7, Family: ipvs.V4}}; !cmp.Equal(keys, c.Services[1].Keys, domain) {
 		t.Errorf("the keys are %v, want %v", c.Services[1].Keys, keys)
 	}
-	voice := mark.Rule{Mark: own, Addresses: between("192.0.2.10", "192.0.2.20"), Ports: []mark.PortRange{{First: 5060, Last: 5060}, {First: 10000, Last: 20000}},
+	voice := mark.Rule{Service: "voice", Mark: own, Addresses: between("192.0.2.10", "192.0.2.20"), Ports: []mark.PortRange{{First: 5060, Last: 5060}, {First: 10000, Last: 20000}},
 		Protocols: []uint8{17, 6}, Interfaces: []string{"eth0"}}
 	voice6 := voice
 	voice6.Addresses = between("2001:db8::", "2001:db8::f")
 	web := []mark.PortRange{{First: 80, Last: 80}}
 	want := []mark.Rule{voice, voice6,
-		{Mark: own, Addresses: between("192.0.2.30", "192.0.2.30"), Sources: between("10.0.0.0", "10.255.255.255"), Ports: web, Protocols: []uint8{6}},
-		{Mark: 7, Addresses: between("192.0.2.40", "192.0.2.40"), Ports: web, Protocols: []uint8{6}}}
+		{Service: "voice", Mark: own, Addresses: between("192.0.2.30", "192.0.2.30"), Sources: between("10.0.0.0", "10.255.255.255"), Ports: web, Protocols: []uint8{6}},
+		{Service: "given", Mark: 7, Addresses: between("192.0.2.40", "192.0.2.40"), Ports: web, Protocols: []uint8{6}}}
 	if d := cmp.Diff(want, c.Marks, domain); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
@@ -79,8 +79,8 @@ virtual_server "shop" {
 		t.Errorf("the keys are %v, want %v", c.Services[0].Keys, keys)
 	}
 	want := []mark.Rule{
-		{Mark: own, Addresses: between("192.0.2.10", "192.0.2.20"), Ports: []mark.PortRange{{First: 80, Last: 80}}, Protocols: []uint8{17}},
-		{Mark: own, Addresses: between("192.0.2.30", "192.0.2.30"), Ports: []mark.PortRange{{First: 10000, Last: 20000}}, Protocols: []uint8{17}}}
+		{Service: "shop", Mark: own, Addresses: between("192.0.2.10", "192.0.2.20"), Ports: []mark.PortRange{{First: 80, Last: 80}}, Protocols: []uint8{17}},
+		{Service: "shop", Mark: own, Addresses: between("192.0.2.30", "192.0.2.30"), Ports: []mark.PortRange{{First: 10000, Last: 20000}}, Protocols: []uint8{17}}}
 	if d := cmp.Diff(want, c.Marks, domain); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}

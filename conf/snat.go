@@ -2,7 +2,6 @@ package conf
 
 import (
 	"fmt"
-	"math"
 	"net/netip"
 	"slices"
 
@@ -53,10 +52,7 @@ func (d *decoder) snatSuits(s *service) bool {
 		d.problem(at, fmt.Sprintf("snat in %s, whose packets get their fwmark from others", s.name), "write match { addresses and ports } beside the fwmark, or remove snat")
 		return false
 	}
-	forwards := []ipvs.Forward{s.Forward}
-	for _, rs := range s.Servers {
-		forwards = append(forwards, rs.Forward)
-	}
+	forwards := append(s.forwards(), s.Forward)
 	if s.Sorry != nil {
 		forwards = append(forwards, s.Sorry.Forward)
 	}
@@ -74,14 +70,11 @@ func (s *service) snatMarks() {
 	if len(s.rules) > 0 {
 		return
 	}
-	for _, k := range s.placed {
-		ports := mark.PortRange{First: k.Addr.Port(), Last: k.Addr.Port()}
-		if ports.Last == 0 { // all
-			ports = mark.PortRange{First: 1, Last: math.MaxUint16}
-		}
-		addr := k.Addr.Addr()
-		s.rules = append(s.rules, mark.Rule{Mark: ownMark(s.Name), Addresses: []mark.Range{{First: addr, Last: addr}}, Ports: []mark.PortRange{ports}, Protocols: []uint8{uint8(k.Proto)}})
+	if len(s.blocks) == 0 { // of a service with one address
+		k := s.placed[0].Key
+		s.blocks = []addressBlock{{first: k.Addr.Addr(), last: k.Addr.Addr(), low: k.Addr.Port(), high: k.Addr.Port()}}
 	}
+	s.markBlocks(ownMark(s.Name))
 }
 
 // snatPools reads a list of addresses into one range of each family that it has: the kernel takes no more for a connection.

@@ -107,8 +107,8 @@ func (d *decoder) trackSources(raw *rawConfig) {
 	for i := range raw.TrackRoutes {
 		d.trackRoute(&raw.TrackRoutes[i], names)
 	}
-	for i := range raw.Services {
-		d.sources.define(kindService, raw.Services[i].Name, &trackable{at: raw.Services[i].NameRange})
+	for _, n := range d.serviceNames {
+		d.sources.define(kindService, n.text, &trackable{at: n.at})
 	}
 	for i := range raw.BFD {
 		d.bfdSource(&raw.BFD[i])

@@ -2,9 +2,12 @@ package conf
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/dynblock"
+	"github.com/hashicorp/hcl/v2/gohcl"
 
 	"github.com/govrrpd/govrrpd/ipvs"
 	"github.com/govrrpd/govrrpd/ipvs/mark"
@@ -26,6 +29,7 @@ type rawService struct {
 	OnePacket      *hcl.Attribute  `hcl:"one_packet,optional"`
 	Forward        *hcl.Attribute  `hcl:"forward,optional"`
 	SNAT           *hcl.Attribute  `hcl:"snat,optional"`
+	Helper         *hcl.Attribute  `hcl:"helper,optional"`
 	Upper          *hcl.Attribute  `hcl:"upper_threshold,optional"`
 	Lower          *hcl.Attribute  `hcl:"lower_threshold,optional"`
 	OnFailure      *hcl.Attribute  `hcl:"on_failure,optional"`
@@ -75,15 +79,16 @@ type service struct {
 }
 
 // services builds the virtual servers and the checks of their real servers, in file order.
-func (d *decoder) services(raw []rawService, groups []rawServiceGroup) ([]ipvs.VirtualServer, []Check) {
+func (d *decoder) services(groups []rawServiceGroup) ([]ipvs.VirtualServer, []Check) {
 	var out []ipvs.VirtualServer
 	var checks []Check
 	names := map[string]hcl.Range{}
 	keys := map[ipvs.Key]takenKey{}
 	d.serviceGroups(groups)
-	for i := range raw {
-		d.name("virtual_server", raw[i].Name, raw[i].NameRange, names)
-		s := &service{raw: &raw[i], name: fmt.Sprintf("virtual_server %q", raw[i].Name)}
+	for raw := range d.rawServices() {
+		d.name("virtual_server", raw.Name, raw.NameRange, names)
+		d.serviceNames = append(d.serviceNames, element{text: raw.Name, at: raw.NameRange})
+		s := &service{raw: raw, name: fmt.Sprintf("virtual_server %q", raw.Name)}
 		d.serviceOptions(s)
 		d.uniqueService(s, keys)
 		theirs := d.servers(s)
@@ -93,12 +98,35 @@ func (d *decoder) services(raw []rawService, groups []rawServiceGroup) ([]ipvs.V
 		d.defaultSorry(s)
 		d.quorumOptions(s)
 		d.attainable(s, theirs)
+		d.helper(s)
 		d.snat(s)
+		d.refuses(s)
 		out = append(out, s.built())
-		d.marks = append(d.marks, s.rules...)
+		for _, r := range s.rules {
+			r.Service = s.Name
+			d.marks = append(d.marks, r)
+		}
 	}
 	d.unusedGroups(groups)
 	return out, checks
+}
+
+// rawServices decodes the virtual servers, in file order.
+func (d *decoder) rawServices() iter.Seq[*rawService] {
+	return func(yield func(*rawService) bool) {
+		for i := range d.src.parts {
+			var raw struct {
+				Services []rawService `hcl:"virtual_server,block"`
+			}
+			diags := gohcl.DecodeBody(dynblock.Expand(d.src.parts[i].tree(), d.ctx), d.ctx, &raw)
+			d.diags, d.undecoded = append(d.diags, diags...), d.undecoded || diags.HasErrors()
+			for i := range raw.Services {
+				if !yield(&raw.Services[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // built returns the virtual server, which has the keys that were read.
@@ -137,8 +165,8 @@ func (d *decoder) forward(a *hcl.Attribute, into *ipvs.Forward) {
 
 // A takenKey is the service that has a key, and where that is written.
 type takenKey struct {
-	s  *service
-	at hcl.Range
+	service string // `virtual_server "shop"`
+	at      hcl.Range
 }
 
 // uniqueService reports a service that the kernel's table could hold only once; of two that overlap the first key that both have.
@@ -150,7 +178,7 @@ func (d *decoder) uniqueService(s *service, keys map[ipvs.Key]takenKey) {
 	for _, k := range s.placed {
 		first, again := keys[k.Key]
 		if !again {
-			keys[k.Key] = takenKey{s, k.at}
+			keys[k.Key] = takenKey{s.name, k.at}
 			continue
 		}
 		if told[k.at] {
@@ -166,5 +194,5 @@ func (d *decoder) takenTwice(k placedKey, first takenKey) {
 	if k.Mark != 0 {
 		what, hint = "mark", "give one of them another mark or family, or make them one virtual_server"
 	}
-	d.problem(k.at, fmt.Sprintf("%s is the %s of %s at %s already", k.Key, what, first.s.name, place(first.at)), hint)
+	d.problem(k.at, fmt.Sprintf("%s is the %s of %s at %s already", k.Key, what, first.service, place(first.at)), hint)
 }
