@@ -73,7 +73,7 @@ func newAnnounceCommand() *cobra.Command {
 		Args: usageArgs(oneName),
 		RunE: func(c *cobra.Command, args []string) error {
 			var result announceResult
-			_, err := askDaemon(c.Context(), socket, http.MethodPost, "/api/v1/vrrp/"+url.PathEscape(args[0])+"/announce", &result)
+			_, err := askDaemon(c.Context(), controlDeadline, socket, http.MethodPost, "/api/v1/vrrp/"+url.PathEscape(args[0])+"/announce", &result)
 			if err == nil && result.Error != "" {
 				err = fmt.Errorf("announce %s: %s", args[0], result.Error)
 			}

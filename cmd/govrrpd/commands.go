@@ -50,7 +50,7 @@ func newReloadCommand() *cobra.Command {
 		Args: usageArgs(noArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var result reloadResult
-			code, err := askDaemon(c.Context(), socket, http.MethodPost, "/api/v1/reload", &result)
+			code, err := askDaemon(c.Context(), reloadDeadline, socket, http.MethodPost, "/api/v1/reload", &result)
 			if err != nil {
 				return err
 			}

@@ -15,8 +15,13 @@ import (
 	"time"
 )
 
-// controlDeadline bounds one request on the control socket. A reload waits for the router, which may wait for the kernel.
-const controlDeadline = 30 * time.Second
+const (
+	// controlDeadline bounds one request on the control socket.
+	controlDeadline = 30 * time.Second
+	// reloadDeadline bounds a reload, which reads the files: ten thousand services take five seconds, and much longer on a slow machine. It waits
+	// for the router, too, which may wait for the kernel.
+	reloadDeadline = 5 * time.Minute
+)
 
 // A reloadResult is the answer to POST /api/v1/reload.
 type reloadResult struct {
@@ -46,7 +51,7 @@ func (d *daemon) serveControl(ctx context.Context, listener net.Listener) error 
 		Handler:     mux,
 		ConnContext: withCaller,
 		ErrorLog:    slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
-		ReadTimeout: controlDeadline, WriteTimeout: 2 * controlDeadline, // a client that does not read, after the longest reload
+		ReadTimeout: controlDeadline, WriteTimeout: reloadDeadline + controlDeadline, // a client that does not read, after the longest reload
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -83,9 +88,9 @@ func writeJSON(w http.ResponseWriter, code int, value any) {
 }
 
 // askDaemon sends one request to the daemon behind socket and decodes the answer into value, whatever its status code, which it
-// returns.
-func askDaemon(ctx context.Context, socket, method, path string, value any) (int, error) {
-	client := &http.Client{Timeout: controlDeadline, Transport: &http.Transport{
+// returns. It waits for as long as patience.
+func askDaemon(ctx context.Context, patience time.Duration, socket, method, path string, value any) (int, error) {
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
@@ -97,7 +102,7 @@ func askDaemon(ctx context.Context, socket, method, path string, value any) (int
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return 0, noAnswer(socket, err)
+		return 0, noAnswer(socket, patience, err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
@@ -111,7 +116,7 @@ func askDaemon(ctx context.Context, socket, method, path string, value any) (int
 }
 
 // noAnswer says why the daemon behind socket could not be asked, and what to look at.
-func noAnswer(socket string, err error) error {
+func noAnswer(socket string, patience time.Duration, err error) error {
 	var outer *url.Error
 	if errors.As(err, &outer) { // it would name a URL that nobody knows
 		err = outer.Err
@@ -120,7 +125,7 @@ func noAnswer(socket string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s: permission denied: run this as the user that govrrpd runs as, normally root", socket)
 	case os.IsTimeout(err):
-		return fmt.Errorf("the daemon on %s has not answered for %s; its log may say why", socket, controlDeadline)
+		return fmt.Errorf("the daemon on %s has not answered for %s; its log may say why", socket, patience)
 	}
 	return fmt.Errorf("no daemon answers on %s: is govrrpd running, and is --socket the same as its own? %w", socket, err)
 }

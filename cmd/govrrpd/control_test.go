@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestNoAnswerSaysWhatToLookAt(t *testing.T) {
@@ -28,7 +29,7 @@ func TestNoAnswerSaysWhatToLookAt(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			wrapped := &url.Error{Op: "Get", URL: "http://govrrpd/api", Err: &net.OpError{Op: "dial", Net: "unix", Err: tt.err}}
-			got := noAnswer("/run/x.sock", wrapped).Error()
+			got := noAnswer("/run/x.sock", 30*time.Second, wrapped).Error()
 			if !strings.Contains(got, tt.words) || !strings.Contains(got, "/run/x.sock") || strings.Contains(got, "http://") {
 				t.Errorf("%q: want %q and the socket in it, and no URL", got, tt.words)
 			}
@@ -46,7 +47,7 @@ func TestAnswerThatIsNotOursIsAnError(t *testing.T) {
 	go func() { _ = server.Serve(listener) }()
 	defer server.Close()
 	var s Status
-	if _, err := askDaemon(t.Context(), socket, http.MethodGet, "/api/v1/status", &s); err == nil {
+	if _, err := askDaemon(t.Context(), controlDeadline, socket, http.MethodGet, "/api/v1/status", &s); err == nil {
 		t.Error("no error")
 	}
 }

@@ -226,6 +226,7 @@ func (d *daemon) lock(ctx context.Context) (*os.File, error) {
 // start does everything that can fail at a start: nothing but an adopted router is left running when it does.
 func (d *daemon) start(ctx context.Context, config *conf.Config) (net.Listener, error) {
 	d.warnOfMissingInterfaces(config)
+	d.warnOfForwarding(config)
 	if err := d.build(config); err != nil {
 		return nil, err
 	}
@@ -317,7 +318,7 @@ func (d *daemon) adopt(config *conf.Config) {
 	d.engine.SetRefresh(config.Global.Refresh)
 	d.engine.SetFlush(config.Global.FlushOnStop)
 	d.engine.SetPanic(config.Global.Panic)
-	d.engine.SetHost(config.IPVS)
+	d.engine.SetHost(hostConfig(config, ownAddresses()))
 	d.route.Configure(config)
 	checks := make([]checkers.Config, len(config.Checks))
 	for i, c := range config.Checks {
@@ -394,7 +395,7 @@ func (d *daemon) tryReload() (config *conf.Config, complaints string, err error)
 	// First: its changes need wait neither for the list of interfaces nor for the router's answer, and on one CPU they would take turns.
 	programmed := d.engine.Configure(config.Services)
 	await(programmed, headStart)
-	complaints += d.warnOfMissingInterfaces(config)
+	complaints += d.warnOfMissingInterfaces(config) + d.warnOfForwarding(config)
 	err = d.link.Apply(wantedOfRouter(config))
 	d.adopt(config)
 	await(programmed, reloadPatience)

@@ -154,7 +154,7 @@ func newHandoverCommand(verb, short, long string, done func(vrrp.HandoverReport)
 		Args: usageArgs(oneName),
 		RunE: func(c *cobra.Command, args []string) error {
 			var result handoverResult
-			_, err := askDaemon(c.Context(), socket, http.MethodPost, "/api/v1/vrrp/"+url.PathEscape(args[0])+"/"+verb, &result)
+			_, err := askDaemon(c.Context(), controlDeadline, socket, http.MethodPost, "/api/v1/vrrp/"+url.PathEscape(args[0])+"/"+verb, &result)
 			switch {
 			case err != nil:
 				return err

@@ -37,6 +37,7 @@ func writeMarks(w io.Writer, s mark.Status) {
 	for _, m := range s.Marks {
 		fmt.Fprintf(w, "%d\t%d\n", m.Mark, m.Packets)
 	}
+	writeSources(w, s.Sources)
 	if s.Repaired > 0 {
 		fmt.Fprintf(w, "  changed by others and put back: %d times\n", s.Repaired)
 	}
@@ -44,6 +45,21 @@ func writeMarks(w io.Writer, s mark.Status) {
 		fmt.Fprintf(w, "  ERROR: %s\n", s.Error)
 	}
 	fmt.Fprintln(w)
+}
+
+// writeSources prints what servers see in place of the addresses of clients, if anything.
+func writeSources(w io.Writer, sources []mark.SourceStatus) {
+	if len(sources) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "SNAT\tCLIENTS\tSEEN FROM\tCONNECTIONS")
+	for _, s := range sources {
+		missing := ""
+		if !s.Present {
+			missing = "\tNOT IN FORCE: the kernel lacks the rules"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d%s\n", s.Service, s.Family, s.From, s.Connections, missing)
+	}
 }
 
 // addMarks has what others did to the marks among what they did to the services: both are changes of one table to whoever made them.

@@ -157,7 +157,7 @@ func (o *overrideCall) order(ctx context.Context) (ipvs.ServerReport, error) {
 
 func (o *overrideCall) ask(ctx context.Context, method, path string) (ipvs.ServerReport, error) {
 	var result overrideResult
-	_, err := askDaemon(ctx, o.socket, method, path, &result)
+	_, err := askDaemon(ctx, controlDeadline, o.socket, method, path, &result)
 	switch {
 	case err != nil:
 		return ipvs.ServerReport{}, err
@@ -216,7 +216,7 @@ func completeServer(ctx context.Context, socket string, args []string) []string 
 		ctx = context.Background()
 	}
 	var s Status
-	if _, err := askDaemon(ctx, socket, http.MethodGet, "/api/v1/status", &s); err != nil || len(args) > 1 {
+	if _, err := askDaemon(ctx, controlDeadline, socket, http.MethodGet, "/api/v1/status", &s); err != nil || len(args) > 1 {
 		return nil
 	}
 	var names []string

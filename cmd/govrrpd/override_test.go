@@ -158,7 +158,7 @@ func TestOverridesByTheControlSocket(t *testing.T) {
 		{"shop/10.0.0.2/enable", 200, "", map[string]int{serverB: 1}},
 	} {
 		var result overrideResult
-		code, err := askDaemon(t.Context(), socket, http.MethodPost, "/api/v1/ipvs/"+s.path, &result)
+		code, err := askDaemon(t.Context(), controlDeadline, socket, http.MethodPost, "/api/v1/ipvs/"+s.path, &result)
 		if err != nil || code != s.code || !strings.Contains(result.Error, s.words) || (result.Error == "") != (s.words == "") {
 			t.Errorf("%s: %d %q, %v; want %d %q", s.path, code, result.Error, err, s.code, s.words)
 		}
@@ -167,7 +167,7 @@ func TestOverridesByTheControlSocket(t *testing.T) {
 		}
 	}
 	var result overrideResult
-	if _, err := askDaemon(t.Context(), socket, http.MethodGet, "/api/v1/ipvs/shop/10.0.0.1", &result); err != nil || result.Report == nil || result.Report.Override == nil {
+	if _, err := askDaemon(t.Context(), controlDeadline, socket, http.MethodGet, "/api/v1/ipvs/shop/10.0.0.1", &result); err != nil || result.Report == nil || result.Report.Override == nil {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	if said := result.Report.Override; said.Kind != pool.Disable || !strings.HasPrefix(said.By.Who, me.Username) || said.By.Why != "broken disk" {

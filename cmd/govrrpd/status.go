@@ -65,6 +65,7 @@ type EngineStatus struct {
 	Drifts        []ipvs.Drift    `json:"drifts"`         // the last of them and of those that are still there, the newest last
 	LastRead      time.Time       `json:"last_read"`
 	Error         string          `json:"error,omitempty"`
+	Warnings      []string        `json:"warnings"` // what about this host, now, keeps services from working, and what to set
 
 	Panic  *ipvs.PanicStatus     `json:"panic,omitempty"`              // of all virtual servers
 	Strays []ipvs.ServerOverride `json:"overrides_of_unknown_servers"` // what operators say of servers that are configured no more
@@ -77,6 +78,7 @@ func (d *daemon) status() Status {
 		RouterID: d.config.Global.RouterID, Version: version, PID: os.Getpid(),
 		Config: d.source.path, LoadedAt: d.loadedAt, Loads: d.loads,
 	}}
+	config := d.config
 	d.mu.Unlock()
 	router, err := d.link.Status()
 	if err != nil {
@@ -91,7 +93,7 @@ func (d *daemon) status() Status {
 	s.IPVS, s.Marks = nonNil(engine.Services), d.marks.Status()
 	s.Engine = EngineStatus{Panic: engine.Panic, Applied: engine.Applied, DriftRepaired: engine.DriftRepaired,
 		Drifts: nonNil(engine.Drifts), LastRead: engine.LastRead, Error: engine.Error, Host: engine.Host,
-		Strays: nonNil(engine.Strays)}
+		Strays: nonNil(engine.Strays), Warnings: nonNil(warningsOfHost(config))}
 	s.Engine.addMarks(s.Marks)
 	s.Checks = nonNil(d.checks.Status())
 	return s
@@ -164,7 +166,7 @@ func onePart(_ *cobra.Command, args []string) error {
 
 func showStatus(c *cobra.Command, socket, output, part string) error {
 	var s Status
-	code, err := askDaemon(c.Context(), socket, http.MethodGet, "/api/v1/status", &s)
+	code, err := askDaemon(c.Context(), controlDeadline, socket, http.MethodGet, "/api/v1/status", &s)
 	if err != nil {
 		return err
 	}

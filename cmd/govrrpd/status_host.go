@@ -14,6 +14,9 @@ func writeHost(w io.Writer, h ipvs.HostStatus, now time.Time) {
 	if h.Error != "" {
 		fmt.Fprintf(w, "IPVS SETTINGS\tERROR: %s\n\n", h.Error)
 	}
+	if h.Guard != nil {
+		fmt.Fprintf(w, "LOOP GUARD\t%s\n\n", guardLine(h.Guard))
+	}
 	if len(h.Daemons) > 0 {
 		fmt.Fprintln(w, "SYNC DAEMON\tINTERFACE\tID\tGROUP\tSINCE\tQUEUED\tDROPPED\tSTATE")
 		for _, d := range h.Daemons {
@@ -58,6 +61,8 @@ func daemonState(d ipvs.DaemonStatus) string {
 		return "NOT RUNNING, the kernel runs " + d.Running
 	case !d.Alive:
 		return "NOT RUNNING"
+	case d.Ignores:
+		return fmt.Sprintf("TAKES IN NOTHING: %s sends sync_id %d", d.HeardFrom, d.HeardID)
 	case !d.InStep:
 		return fmt.Sprintf("OUT OF STEP: %d messages dropped", d.Dropped)
 	}

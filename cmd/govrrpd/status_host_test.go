@@ -24,6 +24,9 @@ func TestStatusShowsSyncDaemonsAndSettings(t *testing.T) {
 		Daemons: []ipvs.DaemonStatus{
 			daemon(func(*ipvs.DaemonStatus) {}),
 			daemon(func(d *ipvs.DaemonStatus) { d.InStep, d.Dropped = false, 3 }),
+			daemon(func(d *ipvs.DaemonStatus) {
+				d.InStep, d.Ignores, d.HeardID, d.HeardFrom = false, true, 7, netip.MustParseAddr("10.0.0.2")
+			}),
 			daemon(func(d *ipvs.DaemonStatus) { d.Wanted, d.Alive = "", false }),
 			daemon(func(d *ipvs.DaemonStatus) { d.Running, d.Alive, d.Since = "backup", false, time.Time{} }),
 			daemon(func(d *ipvs.DaemonStatus) { d.Error, d.Alive = "there is no interface eth1", false }),
@@ -39,6 +42,7 @@ func TestStatusShowsSyncDaemonsAndSettings(t *testing.T) {
 	want := `SYNC DAEMON          INTERFACE  ID  GROUP                 SINCE  QUEUED  DROPPED  STATE
 master, follows web  eth1       51  224.0.0.81 port 8848  1m0s   0       0        in step
 master, follows web  eth1       51  224.0.0.81 port 8848  1m0s   0       3        OUT OF STEP: 3 messages dropped
+master, follows web  eth1       51  224.0.0.81 port 8848  1m0s   0       0        TAKES IN NOTHING: 10.0.0.2 sends sync_id 7
 follows web          eth1       51  224.0.0.81 port 8848  1m0s   0       0        waits for the role of web
 master, follows web  eth1       51  224.0.0.81 port 8848  -      0       0        NOT RUNNING, the kernel runs backup
 master, follows web  eth1       51  224.0.0.81 port 8848  1m0s   0       0        ERROR: there is no interface eth1

@@ -30,6 +30,7 @@ func writeStatusText(w io.Writer, s Status, part string, now time.Time) error {
 	if part == "" || part == "ipvs" {
 		writeHost(t, s.Engine.Host, now)
 		writeIPVS(t, s.IPVS, now)
+		writeWarnings(t, s.Engine.Warnings)
 		writeStrays(t, s.Engine.Strays, now)
 		writeUnread(t, s.Engine.Error, part)
 		writeMarks(t, s.Marks)

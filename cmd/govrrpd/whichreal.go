@@ -65,7 +65,7 @@ func newWhichRealCommand() *cobra.Command {
 			}
 			var result whichResult
 			path := "/api/v1/ipvs/" + url.PathEscape(args[0]) + "/whichreal?src=" + url.QueryEscape(src)
-			code, err := askDaemon(c.Context(), socket, http.MethodGet, path, &result)
+			code, err := askDaemon(c.Context(), controlDeadline, socket, http.MethodGet, path, &result)
 			if err != nil {
 				return err
 			}
