@@ -20,7 +20,7 @@ COVERED    := ./vrrp/...,./ipvs/...,./checkers/...
 
 # $(call need,COMMAND:PACKAGE …) installs the packages of which the command, or the file if it is a path, is missing. What apt says is shown when it fails.
 APT := DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends
-# Debian asks this program before it starts the daemons of a package: for as long as the installation lasts, none of keepalived and FRR may start.
+# Debian asks this program before it starts the daemons of a package: for as long as the installation lasts, none of keepalived, FRR and vsftpd may start.
 POLICY := /usr/sbin/policy-rc.d
 define need
 missing=; for p in $(1); do what="$${p%%:*}"; command -v "$$what" >/dev/null 2>&1 || case "$$what" in /*) [ -e "$$what" ];; *) false;; esac || missing="$$missing $${p##*:}"; done; \
@@ -34,6 +34,7 @@ PEERS       := keepalived:keepalived ipvsadm:ipvsadm /usr/lib/frr/vrrpd:frr
 KERNEL      := modprobe:kmod linux.uml:user-mode-linux
 EMULATOR    := qemu-system-x86_64:qemu-system-x86 /usr/lib/qemu/virtiofsd:qemu-system-common \
 	/usr/share/doc/linux-image-6.12-cloud-amd64:linux-image-6.12-cloud-amd64
+FTP_TOOLS   := vsftpd:vsftpd curl:curl
 RACE_TOOLS  := gcc:gcc /usr/include/stdlib.h:libc6-dev
 
 .PHONY: all build demo test interop test-fast bench lab lint fuzz mutants breaks cover install clean lab-6.12 programs tools-netns tools-lab
@@ -68,7 +69,7 @@ lab: programs tools-lab
 	@PATH="$(CURDIR)/bin:$$PATH" bin/lab -t $${SHELL:-/bin/sh}
 
 test: programs tools-lab $(GOLANGCI)
-	@$(call need,$(RACE_TOOLS))
+	@$(call need,$(RACE_TOOLS) $(FTP_TOOLS))
 	@bin/tally \
 	  -check 'lint=$(MAKE) --no-print-directory lint' \
 	  -go 'unit=go test -json ./...' \
@@ -85,8 +86,8 @@ interop: programs tools-netns
 # What tells one kernel's IPVS from another's, on an emulated 6.12; some minutes. No part of `make test`: only Debian's security archive has that
 # kernel, and a bare system does not know of it.
 lab-6.12: programs tools-lab
-	@$(call need,$(EMULATOR))
-	@bin/tally -go 'lab-6.12=GOVRRPD_LAB=qemu $(GOTEST_LAB) -run "Netlink|Twin|Map|Explain|Refusals|Chooses" -json ./ipvs ./cmd/govrrpd ./test/netns' \
+	@$(call need,$(EMULATOR) $(FTP_TOOLS))
+	@bin/tally -go 'lab-6.12=GOVRRPD_LAB=qemu $(GOTEST_LAB) -run "Netlink|Twin|Map|Explain|Refusals|Choose" -json ./ipvs ./cmd/govrrpd ./test/netns' \
 	  -go 'nftables-6.12=GOVRRPD_LAB=qemu $(GOTEST_LAB),qemu -run Kernel612 -json ./test/netns'
 
 test-fast: programs
@@ -117,6 +118,7 @@ fuzz:
 
 # Coverage of the domain packages by all tests that run in their processes; those with keepalived start the plain binary. The profile of lines is in cover/lines.txt, for `go tool cover -html`.
 cover: programs tools-lab
+	@$(call need,$(FTP_TOOLS))
 	@rm -rf cover && mkdir -p cover/unit cover/netns cover/lab
 	@go test -count=1 -coverpkg=$(COVERED) ./... -args -test.gocoverdir=$(CURDIR)/cover/unit >cover/unit.log || { cat cover/unit.log; exit 1; }
 	@go test -count=1 -tags netns -coverpkg=$(COVERED) $$(bin/tally -tagged netns -out interop_) -args -test.gocoverdir=$(CURDIR)/cover/netns >cover/netns.log || { cat cover/netns.log; exit 1; }

@@ -124,6 +124,7 @@ type Status struct {
 	Engine struct {
 		Applied       int `json:"changes_applied"`
 		DriftRepaired int `json:"drift_repaired"`
+		Warnings      []string
 		Drifts        []struct {
 			Service, Server, Found, Undo string
 			Seen, Repaired               time.Time

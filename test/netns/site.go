@@ -89,6 +89,16 @@ func NewSite(t TB) *Site {
 	return s
 }
 
+// AnswerAt has the web servers of rs1 to rs3 answer at more ports, too.
+func (s *Site) AnswerAt(ports ...uint16) {
+	s.t.Helper()
+	for _, server := range s.Servers {
+		for _, port := range ports {
+			server.node.HTTP(server.Name, fmt.Sprintf("0.0.0.0:%d", port))
+		}
+	}
+}
+
 func (s *Site) director(n *Node) *Node {
 	s.t.Helper()
 	n.Sysctl("net.ipv4.ip_forward", "1")

@@ -2,7 +2,9 @@ package netns
 
 import (
 	"fmt"
+	"net"
 	"strings"
+	"time"
 )
 
 // syncPort is that of the first service of SyncServices; the real servers have the same, but for NAT.
@@ -51,4 +53,28 @@ sync_daemon {
 		b.WriteString("}\n")
 	}
 	return b.String()
+}
+
+// HearSync waits for a message of a sync daemon on the inside of the node and returns the sync_id in it.
+func (n *Node) HearSync(limit time.Duration) (id byte, err error) {
+	var conn *net.UDPConn
+	if err := n.within(func() error {
+		inside, err := net.InterfaceByName("inside")
+		if err == nil {
+			conn, err = net.ListenMulticastUDP("udp4", inside, &net.UDPAddr{IP: net.IPv4(224, 0, 0, 81), Port: 8848})
+		}
+		return err
+	}); err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	message := make([]byte, 64<<10)
+	if err := conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		return 0, err
+	}
+	got, _, err := conn.ReadFromUDP(message)
+	if err == nil && got < 8 {
+		err = fmt.Errorf("a message of %d bytes, want a header of 8", got)
+	}
+	return message[1], err
 }

@@ -65,6 +65,12 @@ func NewTraffic(t TB) *Traffic {
 	return s
 }
 
+// Server returns the real server rs<i+1>.
+func (s *Traffic) Server(i int) *Node { return s.Servers[i].node }
+
+// SorryNode returns the sorry server, which has no way out but by the gateway inside.
+func (s *Traffic) SorryNode() *Node { return s.Sorry.node }
+
 // over6 makes the real server rs<i> ready for all three ways to forward over IPv6, and starts its end of the flows.
 func (s *Traffic) over6(n *Node, i int) {
 	s.t.Helper()

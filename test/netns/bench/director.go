@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"strconv"
@@ -11,20 +12,20 @@ import (
 	"github.com/govrrpd/govrrpd/test/netns"
 )
 
-// restShare is how much of the most memory that it ever had the director may keep.
-const restShare = 0.7
+// A director is at rest when its memory stays within restBand MB for as many looks as restLooks, restPause apart.
+const (
+	restBand  = 1
+	restLooks = 4
+	restPause = time.Second
+)
 
-// startGovrrpd measures, once the table is there, the memory of the director, a reload without a change and one with another weight.
+// startGovrrpd measures, once the table is there, a reload without a change and one with another weight, and the memory of the director
+// after them.
 func startGovrrpd(s *scene, _ *netns.World, n *netns.Node, services int) func(*filling) {
 	config := hclTable(services)
 	d := n.Govrrpd(config)
 	return func(f *filling) {
 		poll(s, "the last service to be logged", func() bool { return changes(s, d) >= f.Services })
-		f.Peak = memory(s, d.PID(), "VmHWM")
-		poll(s, "memory to be given back", func() bool {
-			f.Resident = memory(s, d.PID(), "VmRSS")
-			return f.Resident < f.Peak*restShare
-		})
 		before := changes(s, d)
 		reload(s, d, config)
 		f.Writes = float64(changes(s, d) - before)
@@ -33,7 +34,27 @@ func startGovrrpd(s *scene, _ *netns.World, n *netns.Node, services int) func(*f
 		poll(s, "the changed weight", func() bool { return changed.MatchString(d.Log()) })
 		read := regexp.MustCompile(`(?m)^time=(\S+) .*msg="configuration read"`).FindAllStringSubmatch(d.Log(), -1)
 		f.Weight = ms(stamp(s, changed.FindStringSubmatch(d.Log())[1]).Sub(stamp(s, read[len(read)-1][1])))
+		f.Resident = atRest(s, d.PID())
+		f.Peak = memory(s, d.PID(), "VmHWM")
 	}
+}
+
+// atRest returns the MB that a process keeps when it has nothing to do.
+func atRest(s *scene, pid int) float64 {
+	var last float64
+	looks := 0
+	ticker := time.NewTicker(restPause)
+	defer ticker.Stop()
+	poll(s, "the memory of the director to settle", func() bool {
+		<-ticker.C
+		now := memory(s, pid, "VmRSS")
+		looks++
+		if math.Abs(now-last) > restBand {
+			last, looks = now, 1
+		}
+		return looks >= restLooks
+	})
+	return last
 }
 
 // changes returns how many changes of the kernel's table the log tells of: one for each new service, and one for each later change.

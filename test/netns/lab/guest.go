@@ -23,7 +23,7 @@ var (
 	needModules = []string{"ip_vs"}
 	wantModules = []string{
 		"ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc", "veth", "bridge", "dummy", "macvlan", "ipip", "ip6_tunnel", "sch_netem",
-		"nf_tables", "nft_chain_nat", "nf_conntrack", "8021q",
+		"nf_tables", "nft_chain_nat", "nf_conntrack", "8021q", "fou", "fou6",
 	}
 )
 
