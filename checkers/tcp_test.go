@@ -72,19 +72,8 @@ func serve(t *testing.T, handle func(net.Conn)) netip.AddrPort {
 	return netip.MustParseAddrPort(l.Addr().String())
 }
 
-// closedPort returns an address where nobody listens.
-func closedPort(t *testing.T) netip.AddrPort {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return netip.MustParseAddrPort(l.Addr().String())
-}
-
-// deafPort returns an address that does not answer: its queue of connections is full.
-func deafPort(t *testing.T) netip.AddrPort {
+// boundSocket has a port of its own, so that nobody else gets it while the test runs, and does not listen.
+func boundSocket(t *testing.T) (fd int, addr netip.AddrPort) {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -94,14 +83,27 @@ func deafPort(t *testing.T) netip.AddrPort {
 	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(os.NewSyscallError("bind", err))
 	}
-	if err := syscall.Listen(fd, 0); err != nil {
-		t.Fatal(os.NewSyscallError("listen", err))
-	}
 	name, err := syscall.Getsockname(fd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(name.(*syscall.SockaddrInet4).Port))
+	return fd, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(name.(*syscall.SockaddrInet4).Port))
+}
+
+// closedPort returns an address where nobody listens.
+func closedPort(t *testing.T) netip.AddrPort {
+	t.Helper()
+	_, addr := boundSocket(t)
+	return addr
+}
+
+// deafPort returns an address that does not answer: its queue of connections is full.
+func deafPort(t *testing.T) netip.AddrPort {
+	t.Helper()
+	fd, addr := boundSocket(t)
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(os.NewSyscallError("listen", err))
+	}
 	for range 8 { // the queue of length 0 holds one connection
 		conn, err := net.DialTimeout("tcp4", addr.String(), 200*time.Millisecond)
 		if err != nil {
