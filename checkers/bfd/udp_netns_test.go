@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { alone.Main(m) }
 
 // patience bounds every wait.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()

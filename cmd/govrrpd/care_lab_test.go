@@ -67,7 +67,7 @@ func TestServersComeSlowlyAndStayInAPanic(t *testing.T) {
 				all[netip.MustParseAddrPort(inner("11 12 13")[i]+":80")] = weight
 			}
 		}
-		w.WaitFor(30*time.Second, fmt.Sprintf("weights %v", want), func() bool { return cmp.Equal(all, weights(), cmpopts.EquateComparable(netip.AddrPort{})) })
+		w.WaitFor(time.Minute, fmt.Sprintf("weights %v", want), func() bool { return cmp.Equal(all, weights(), cmpopts.EquateComparable(netip.AddrPort{})) })
 	}
 	up("11 12 13")
 	d := lb.Govrrpd(fmt.Sprintf(careful, seen))
@@ -76,7 +76,7 @@ func TestServersComeSlowlyAndStayInAPanic(t *testing.T) {
 	becomes(-1, 100, 100)
 	up("11")
 	steps := map[int]bool{}
-	w.WaitFor(30*time.Second, "the full weight", func() bool {
+	w.WaitFor(time.Minute, "the full weight", func() bool {
 		weight := weights()[netip.MustParseAddrPort("10.0.0.11:80")]
 		steps[weight] = true
 		return weight == 100
@@ -86,7 +86,7 @@ func TestServersComeSlowlyAndStayInAPanic(t *testing.T) {
 		t.Errorf("weights on the way: %v, want several", steps)
 	}
 	down("11 12")
-	w.WaitFor(30*time.Second, "the panic in the log", func() bool { return strings.Contains(d.Log(), "panic: too many real servers") })
+	w.WaitFor(time.Minute, "the panic in the log", func() bool { return strings.Contains(d.Log(), "panic: too many real servers") })
 	becomes(100, 100, 100)
 	if out, err := d.Command("status", "ipvs"); err != nil || !strings.Contains(out, "PANIC") || strings.Count(out, "checks failed, kept") != 2 {
 		t.Errorf("status: %v\n%s", err, out)

@@ -19,7 +19,7 @@ import (
 
 const (
 	// settle is how long a director may take to be as it should on a busy machine.
-	settle = 15 * time.Second
+	settle = time.Minute
 	// electing is the interval of the adverts; somebody alone is master after a little more than three.
 	electing = 50 * time.Millisecond
 )

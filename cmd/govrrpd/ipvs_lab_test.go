@@ -23,12 +23,12 @@ func TestServiceOfAnEarlierDirectorGoesAwayWhenNoneIsConfigured(t *testing.T) {
 		return func() bool { table, err := node.IPVS(); return err == nil && len(table) == n }
 	}
 	d := node.Govrrpd(andService)
-	w.WaitFor(20*time.Second, "the service to be there", services(1))
+	w.WaitFor(time.Minute, "the service to be there", services(1))
 	if err := d.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	w.WaitFor(time.Second, "the service to be left", services(1))
 	d.Write(onlyAddress)
 	d.Restart()
-	w.WaitFor(20*time.Second, "the service to be gone", services(0))
+	w.WaitFor(time.Minute, "the service to be gone", services(0))
 }

@@ -38,7 +38,7 @@ func TestOmegaIsForAnOrderlyEnd(t *testing.T) {
 	full := netns.Weights{at("10.0.0.11:80"): 1, at("10.0.0.12:80"): 1}
 	is := func(want netns.Weights, when string) {
 		t.Helper()
-		w.WaitNone(30*time.Second, when+" (-want +got)", func() string {
+		w.WaitNone(time.Minute, when+" (-want +got)", func() string {
 			return cmp.Diff(want, lb.Weights(at("192.0.2.10:80")), cmpopts.EquateComparable(netip.AddrPort{}))
 		})
 		if got := lb.Weights(at("192.0.2.10:25")); len(got) != 1 {
@@ -47,7 +47,7 @@ func TestOmegaIsForAnOrderlyEnd(t *testing.T) {
 	}
 	looked := func(what string) {
 		t.Helper()
-		w.WaitFor(30*time.Second, "the director "+what, func() bool {
+		w.WaitFor(time.Minute, "the director "+what, func() bool {
 			s, err := d.Status(t.Context())
 			return err == nil && len(s.IPVS) == 2 && s.IPVS[0].RealServers[0].Weight == 1 // of the kernel's table
 		})
@@ -58,7 +58,7 @@ func TestOmegaIsForAnOrderlyEnd(t *testing.T) {
 	d.Restart()
 	looked("to be back")
 	d.Signal(syscall.SIGUSR1)
-	w.WaitFor(30*time.Second, "the director to leave", func() bool { return !d.Running() })
+	w.WaitFor(time.Minute, "the director to leave", func() bool { return !d.Running() })
 	is(full, "left to another one")
 	d.Restart()
 	looked("to be back")

@@ -35,8 +35,8 @@ virtual_server "shop" {
   sorry_inhibit = true
   check "script" {
     command  = ["/bin/sh", "-c", "test -e %s/$0", server.ip]
-    interval = "200ms"
-    timeout  = "200ms"
+    interval = "1s"
+    timeout  = "1s"
     fall     = 1
   }
   sorry_server "10.0.0.99:80" {}
@@ -79,7 +79,7 @@ func TestQuorumDecidesTheTableAndTheRole(t *testing.T) {
 		for last, weight := range s.weights {
 			want[netip.MustParseAddrPort("10.0.0."+last+":80")] = weight
 		}
-		w.WaitFor(30*time.Second, fmt.Sprintf("step %d: weights %v, master %t", i, s.weights, s.master), func() bool {
+		w.WaitFor(time.Minute, fmt.Sprintf("step %d: weights %v, master %t", i, s.weights, s.master), func() bool {
 			return cmp.Equal(want, lb.Weights(netip.AddrPortFrom(vip, 80)), cmpopts.EquateComparable(netip.AddrPort{})) && lb.Has(vip) == s.master
 		})
 	}

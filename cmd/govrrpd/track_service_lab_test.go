@@ -29,8 +29,8 @@ virtual_server "shop" {
   address = "192.0.2.10:80"
   check "script" {
     command  = ["/bin/sh", "-c", "test -e %s/$0", server.ip]
-    interval = "200ms"
-    timeout  = "200ms"
+    interval = "1s"
+    timeout  = "1s"
     fall     = 1
   }
   real_server "10.0.0.11:80" {}
@@ -65,11 +65,11 @@ func TestDirectorWithoutRealServersGivesTheAddressAway(t *testing.T) {
 	b.Govrrpd(fmt.Sprintf(trackingService, 120, seenByB))
 	holds := func(n, other *netns.Node, why string) {
 		t.Helper()
-		w.WaitFor(30*time.Second, n.Name+" to hold the address alone: "+why, func() bool { return n.Has(vip) && !other.Has(vip) })
+		w.WaitFor(time.Minute, n.Name+" to hold the address alone: "+why, func() bool { return n.Has(vip) && !other.Has(vip) })
 	}
 	holds(a, b, "all is well")
 	down(seenByA, "10.0.0.11")
-	w.WaitFor(30*time.Second, "one real server of a to be gone", func() bool {
+	w.WaitFor(time.Minute, "one real server of a to be gone", func() bool {
 		table, err := a.IPVS()
 		return err == nil && len(table[netip.AddrPortFrom(vip, 80)]) == 1
 	})

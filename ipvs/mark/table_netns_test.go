@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { alone.Main(m) }
 
 // patience bounds every wait of these tests; what they wait for takes milliseconds.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func command(t *testing.T, line string) string {
 	t.Helper()

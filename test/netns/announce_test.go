@@ -33,7 +33,7 @@ func TestAnnounceCommandTellsClientsAgain(t *testing.T) {
 		poison := func() {
 			m.client.MustRun("ip", "neigh", "replace", tt.vip, "lladdr", wrong, "dev", "eth0", "nud", "reachable")
 		}
-		m.WaitFor(20*time.Second, "the announcements of the election, the last of them after 5 s, to be over", func() bool {
+		m.WaitFor(time.Minute, "the announcements of the election, the last of them after 5 s, to be over", func() bool {
 			poison()
 			return time.Since(elected) > 6*time.Second && quiet(m, time.Second/2)
 		})

@@ -16,7 +16,7 @@ import (
 
 const (
 	// settle is how long two directors may take to agree, and a director to do what has no limit of its own.
-	settle = 15 * time.Second
+	settle = time.Minute
 	// reread is how often the directors of these tests read the kernel's table again.
 	reread = time.Second
 	// slack is what a loaded lab kernel with one CPU may add to an interval.

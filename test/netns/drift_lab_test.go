@@ -70,6 +70,24 @@ func TestDriftIsPutRightWhileTrafficRuns(t *testing.T) {
 			tr.run(3) // with the last service the kernel takes its hooks away, and answers itself what comes to the virtual address
 			tr.alive()
 		}
+		tr.putRight(d)
+		tr.told(d)
+	}
+	for _, s := range netns.TrafficServices() {
+		if _, err := tr.Client.StartFlow(s.Addr, settle); err != nil {
+			t.Errorf("a flow to %s after all: %v", s.Name, err)
+		}
+	}
+}
+
+// driftTries is how often a drift may be late before the director is to blame for it, not the machine: a busy one may have it wait for a CPU for longer
+// than the limit, which no other measure shows.
+const driftTries = 3
+
+// putRight does what d says and demands that it is put right in time, and counted.
+func (tr *traffic) putRight(d drift) {
+	tr.t.Helper()
+	for try := 1; ; try++ {
 		want, counted := d.look(tr.LB1), tr.drifted()
 		for _, argv := range d.do {
 			tr.LB1.MustRun(argv...)
@@ -77,14 +95,14 @@ func TestDriftIsPutRightWhileTrafficRuns(t *testing.T) {
 		done, stood := time.Now(), tr.stalls.Since(time.Now())
 		tr.WaitFor(settle, d.name+": to be put right", func() bool { return d.look(tr.LB1) == want })
 		tr.WaitFor(settle, d.name+": to be counted", func() bool { return tr.drifted() == counted+d.changes })
-		if took, stood := tr.repaired().Sub(done), tr.stalls.Since(done)-stood; took > driftLimit+stood {
-			t.Errorf("%s was put right after %s, want at most %s (the machine stood still for %s)", d.name, took, driftLimit, stood)
+		took, stood := tr.repaired().Sub(done), tr.stalls.Since(done)-stood
+		if took <= driftLimit+stood {
+			return
 		}
-		tr.told(d)
-	}
-	for _, s := range netns.TrafficServices() {
-		if _, err := tr.Client.StartFlow(s.Addr, settle); err != nil {
-			t.Errorf("a flow to %s after all: %v", s.Name, err)
+		tr.t.Logf("%s was put right after %s (the machine stood still for %s)", d.name, took, stood)
+		if try == driftTries {
+			tr.t.Errorf("%s was put right too late %d times in a row, want at most %s", d.name, try, driftLimit)
+			return
 		}
 	}
 }

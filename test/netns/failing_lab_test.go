@@ -14,8 +14,8 @@ import (
 const probed = `
   check "tcp" {
     address  = ":81"
-    interval = "400ms"
-    timeout  = "300ms"
+    interval = "2s"
+    timeout  = "2s"
     rise     = 1
     fall     = 1
   }

@@ -36,7 +36,7 @@ func (n *Node) FTP(more ...string) *Process {
 	path := folder + "/vsftpd.conf"
 	w.must(os.WriteFile(path, []byte(strings.Join(config, "\n")+"\n"), 0o600), "%s: configuration of vsftpd", n.Name)
 	p := n.Start("vsftpd", "vsftpd", path)
-	w.WaitFor(10*time.Second, fmt.Sprintf("vsftpd of %s to listen", n.Name), func() bool {
+	w.WaitFor(time.Minute, fmt.Sprintf("vsftpd of %s to listen", n.Name), func() bool {
 		tcp, err := n.ReadNet("tcp6")
 		return err == nil && strings.Contains(tcp, ":0015 ") || !p.Running()
 	})

@@ -18,7 +18,7 @@ const (
 	bfdTheirs   = "10.0.0.2"
 	bfdInterval = 50 * time.Millisecond
 	bfdMisses   = 4
-	bfdPatience = 20 * time.Second
+	bfdPatience = time.Minute
 )
 
 // bfdHCL is a director with one session, and more in its block.

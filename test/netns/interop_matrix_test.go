@@ -18,7 +18,7 @@ const (
 	// overlap is how long both may hold the address while one takes it from the other, who learns of it by an advert.
 	overlap = 100*time.Millisecond + retireGrace
 	// startup is how long a daemon may take from its start until it listens.
-	startup = 5 * time.Second
+	startup = 30 * time.Second
 )
 
 // A cell is one combination of the matrix: who is better, who starts first, and under which rules.

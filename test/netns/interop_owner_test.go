@@ -22,7 +22,7 @@ func TestTwoOwnersAgainstKeepalivedEndWithOneMaster(parent *testing.T) {
 			lan.Attach(ours, "eth0", addresses[0])
 			lan.Attach(theirs, "eth0", addresses[1])
 			lan.Attach(client, "eth0", "192.0.2.77/24")
-			v := netns.Instance{Version: 3, Priority: 255, Interval: 100 * time.Millisecond, Address: netip.PrefixFrom(virtual, 24)}
+			v := netns.Instance{Version: 3, Priority: 255, Interval: time.Second, Address: netip.PrefixFrom(virtual, 24)}
 			director := ours.Govrrpd(v.HCL())
 			w.WaitFor(startup, "ours to be master", func() bool { return ours.Has(virtual) })
 			k := theirs.Keepalived(keepalived, strings.Replace(v.Keepalived(), "state BACKUP", "state MASTER", 1), "--vrrp")

@@ -206,7 +206,7 @@ func TestInstanceWaitsForDuplicateAddressDetection(t *testing.T) { // R-7.2-05
 	if n := len(capture.Adverts()); n != 0 {
 		t.Errorf("%d adverts were sent without a source", n)
 	}
-	w.WaitFor(15*time.Second, "the address", func() bool { return a.Has(vip6Local) })
+	w.WaitFor(time.Minute, "the address", func() bool { return a.Has(vip6Local) })
 	if role := gov.Role(netns.InstanceName); role != "master" {
 		t.Errorf("role %s, want master", role)
 	}

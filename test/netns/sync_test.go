@@ -28,7 +28,7 @@ const (
 	// syncTogether is for how long the addresses of a group may be on two nodes while they move: what one node does at once, two
 	// goroutines and a busy machine do one after the other.
 	syncTogether = 500 * time.Millisecond
-	syncStart    = 15 * time.Second
+	syncStart    = time.Minute
 )
 
 // A syncNode is a node with a sync group.

@@ -15,7 +15,7 @@ type Takeover struct {
 
 const (
 	// TakeoverLimit is how long Takeover waits for each step.
-	TakeoverLimit = 15 * time.Second
+	TakeoverLimit = time.Minute
 	pingInterval  = 5 * time.Millisecond
 	// watchAfter is for how long a takeover is watched for relapses, and late how old an echo request is that counts as lost.
 	watchAfter = 300 * time.Millisecond

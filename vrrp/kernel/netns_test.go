@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) { alone.Main(m) }
 
 // patience bounds every wait of these tests; what they wait for takes milliseconds.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // eventually waits until cond holds.
 func eventually(t *testing.T, what string, cond func() bool) {

@@ -13,7 +13,7 @@ import (
 )
 
 // settle is how long something may take that has no limit of its own.
-const settle = 20 * time.Second
+const settle = time.Minute
 
 const config = `
 vrrp_instance "web" {
