@@ -90,7 +90,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef("%v; see %s --help", err, c.CommandPath()) })
 	root.AddCommand(newRunCommand(), newRouterCommand(), newCheckCommand(), newReloadCommand(), newStatusCommand(), newVersionCommand(),
-		newFailoverCommand(), newTakeoverCommand(), newAnnounceCommand(), newWhichRealCommand())
+		newFailoverCommand(), newTakeoverCommand(), newAnnounceCommand(), newWhichRealCommand(), newIPVSCommand())
 	root.AddCommand(newOverrideCommands()...)
 	return root
 }

@@ -74,7 +74,7 @@ func options(s ipvs.Service) string {
 	}
 	if s.Persistence > 0 {
 		out += fmt.Sprintf(" persistent %.0f", s.Persistence.Seconds())
-		if m := mask(s); m != "" {
+		if m := ClientMask(s); m != "" {
 			out += " mask " + m
 		}
 		if s.Engine != "" {

@@ -39,7 +39,7 @@ func rule(s ipvs.Service) string {
 	out := "-s " + s.Scheduler
 	if s.Persistence > 0 {
 		out += fmt.Sprintf(" -p %.0f", s.Persistence.Seconds())
-		if m := mask(s); m != "" {
+		if m := ClientMask(s); m != "" {
 			out += " -M " + m
 		}
 		if s.Engine != "" {

@@ -83,8 +83,8 @@ func forward(f ipvs.Forward) string {
 	return "Bypass" // IP_VS_CONN_F_BYPASS, or what a later kernel has
 }
 
-// mask returns what tells the clients of a persistent service apart, "" when each is by itself.
-func mask(s ipvs.Service) string {
+// ClientMask returns what tells the clients of a persistent service apart, "" when each is by itself.
+func ClientMask(s ipvs.Service) string {
 	if s.Persistence == 0 || s.Netmask == ipvs.SingleClient(s.AF()) {
 		return ""
 	}
