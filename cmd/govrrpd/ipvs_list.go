@@ -38,8 +38,10 @@ var columnFlags = []struct {
 	{"tun-info", ipvsadm.TunInfo, "show how packets to servers are wrapped"},
 }
 
-func newIPVSListCommand() *cobra.Command {
-	var l listing
+func newIPVSListCommand() *cobra.Command { return newListCommand(&listing{}) }
+
+// newListCommand returns the command whose flags are put in l.
+func newListCommand(l *listing) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "Show services and their real servers, as ipvsadm -L",

@@ -40,6 +40,7 @@ func TestExitStatusTellsWrongUsageFromFailure(t *testing.T) {
 		{"unknown part", []string{"status", "vrpp"}, exitUsage},
 		{"two parts", []string{"status", "vrrp", "ipvs"}, exitUsage},
 		{"unknown output", []string{"status", "-o", "xml"}, exitUsage},
+		{"unknown part of ipvs", []string{"ipvs", "table"}, exitUsage},
 		{"no daemon", []string{"status", "--socket", filepath.Join(good, "control.sock")}, exitFailed},
 		{"no daemon to reload", []string{"reload", "--socket", filepath.Join(good, "control.sock")}, exitFailed},
 	}
