@@ -17,13 +17,14 @@ import (
 // guestTemp is where the command's temporary files go: memory of the guest.
 const guestTemp = "/run/tmp"
 
-// The modules that no request of the kernel's own brings in, and those whose first use should not pay for loading them. All but
+// The modules that no request of the kernel's own brings in, and those whose first use should not pay for loading them: one that has something in each
+// network namespace waits until the kernel has done away with those that are gone, which took minutes while it held on to a packet. All but
 // ip_vs may be built in or absent.
 var (
 	needModules = []string{"ip_vs"}
 	wantModules = []string{
 		"ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc", "veth", "bridge", "dummy", "macvlan", "ipip", "ip6_tunnel", "sch_netem",
-		"nf_tables", "nft_chain_nat", "nf_conntrack", "8021q", "fou", "fou6",
+		"nf_tables", "nft_chain_nat", "nf_conntrack", "8021q", "fou", "fou6", "sit", "ip_gre", "ip6_gre", "sctp", "ip_vs_lblc", "ip_vs_lblcr",
 	}
 )
 
