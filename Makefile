@@ -15,7 +15,7 @@ export CGO_ENABLED := 0
 GOLANGCI := bin/golangci-lint-v2.15.0
 STATIC   := go build -trimpath
 # Test binaries for the lab are static: what is linked natively need not be found inside.
-GOTEST_LAB := go test -count=1 -timeout 20m -exec $(CURDIR)/bin/lab -tags lab
+GOTEST_LAB := go test -count=1 -timeout 35m -exec $(CURDIR)/bin/lab -tags lab
 COVERED    := ./vrrp/...,./ipvs/...,./checkers/...
 
 # $(call need,COMMAND:PACKAGE …) installs the packages of which the command, or the file if it is a path, is missing. What apt says is shown when it fails.
@@ -75,9 +75,9 @@ test: programs tools-lab $(GOLANGCI)
 	  -go 'unit=go test -json ./...' \
 	  -go 'simulation=go test -json ./vrrp -run Simulation -args -seeds 13334' \
 	  -go 'race=CGO_ENABLED=1 go test -race -short -json ./...' \
-	  -go 'namespaces=CGO_ENABLED=1 go test -race -p 1 -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)' \
-	  -go 'interop=go test -count=1 -tags netns -timeout 15m -parallel 40 -json $$(bin/tally -tagged netns -in interop_)' \
-	  -go 'lab=$(GOTEST_LAB) -json $$(bin/tally -tagged lab)'
+	  -timed 'namespaces=CGO_ENABLED=1 go test -race -p 1 -count=1 -tags netns -timeout 15m -json $$(bin/tally -tagged netns -out interop_)' \
+	  -timed 'interop=go test -count=1 -tags netns -timeout 15m -parallel 40 -json $$(bin/tally -tagged netns -in interop_)' \
+	  -timed 'lab=$(GOTEST_LAB) -json $$(bin/tally -tagged lab)'
 
 # The matrix of pairs with keepalived and FRR, and the table of its figures.
 interop: programs tools-netns

@@ -36,7 +36,11 @@ type counter struct {
 	output  map[string]*strings.Builder // of each test that has not ended, package and import path
 	parents map[string]bool             // tests with subtests: true when one of them failed
 	pkg     map[string]count            // per package
+	failed  []failure
 }
+
+// A failure is a test that failed, in itself and not by one of its subtests.
+type failure struct{ pkg, test string }
 
 func newCounter(w io.Writer) *counter {
 	return &counter{w: w, output: map[string]*strings.Builder{}, parents: map[string]bool{}, pkg: map[string]count{}}
@@ -107,6 +111,7 @@ func (c *counter) endTest(ev event) {
 	switch {
 	case ev.Action == "fail" && !failedBelow:
 		c.count1(ev.Package, count{failed: 1})
+		c.failed = append(c.failed, failure{ev.Package, ev.Test})
 	case hasBelow:
 	case ev.Action == "pass":
 		c.count1(ev.Package, count{passed: 1})

@@ -8,12 +8,29 @@ import (
 	"go/token"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // A selection names tests by the build tag of their file and by parts of its name.
 type selection struct{ tag, in, out string }
+
+// onlyVariable names the one test that `tally -tagged` is to choose, as a failure is written; a suite is played again with it.
+const onlyVariable = "TALLY_ONLY"
+
+// String returns the package and the test with a space between them, of which neither has one.
+func (f failure) String() string { return f.pkg + " " + f.test }
+
+// onlyArguments returns the arguments of `go test` for the one test that String wrote.
+func onlyArguments(only string) string {
+	pkg, test, _ := strings.Cut(only, " ")
+	parts := strings.Split(test, "/")
+	for i, p := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+	}
+	return "-run=" + strings.Join(parts, "/") + " -parallel=1 " + pkg
+}
 
 // arguments returns "-run=^(TestA|TestB)$ ./x ./y" for the tests that are selected.
 func (s selection) arguments(root fs.FS) (string, error) {

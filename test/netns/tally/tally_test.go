@@ -60,7 +60,7 @@ func TestCounting(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
-			got, err := countJSON(strings.NewReader(stream(t, tt.events...)), &out)
+			got, _, err := countJSON(strings.NewReader(stream(t, tt.events...)), &out)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,11 +96,46 @@ func TestSuiteVerdicts(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
-			got, err := tt.suite.run(&out)
-			if err != nil || got != tt.want {
-				t.Errorf("got %v, %v, want %v; printed %q", got, err, tt.want, out.String())
+			got, again, err := tt.suite.run(&out)
+			if err != nil || got != tt.want || again != 0 {
+				t.Errorf("got %v, %d again, %v, want %v; printed %q", got, again, err, tt.want, out.String())
 			}
 		})
+	}
+}
+
+func TestTimedSuitePlaysAgainWhatFailed(t *testing.T) {
+	const start = `case "$TALLY_ONLY" in "") `
+	pass, fail := stream(t, "run A", "pass A", "run B", "run B/x", "fail B/x", "fail B", "fail"), stream(t, "run B", "run B/x", "fail B/x", "fail B", "fail")
+	well := stream(t, "run B", "run B/x", "pass B/x", "pass B", "pass")
+	many := stream(t, "run A", "fail A", "run B", "fail B", "run C", "fail C", "run D", "fail D", "run E", "fail E", "run F", "fail F", "fail")
+	say := func(first, again string) string {
+		return start + "printf '" + first + "'; exit 1;; 'p B/x') printf '" + again + "';; *) exit 2; esac"
+	}
+	tests := []struct {
+		name  string
+		suite suite
+		want  count
+		again int
+	}{
+		{"and it passes", suite{command: say(pass, well), json: true, timed: true}, count{passed: 2}, 1},
+		{"and it fails", suite{command: say(pass, fail), json: true, timed: true}, count{1, 1, 0}, 0},
+		{"and it does not run", suite{command: say(pass, ""), json: true, timed: true}, count{1, 1, 0}, 0},
+		{"but not of another suite", suite{command: say(pass, well), json: true}, count{1, 1, 0}, 0},
+		{"but not when most of it is wrong", suite{command: say(many, well), json: true, timed: true}, count{failed: 6}, 0},
+		{"but not what failed outside of a test", suite{command: start + "exit 1;; *) printf '" + well + "'; esac", json: true, timed: true}, count{failed: 1}, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var out strings.Builder
+			got, again, err := tt.suite.run(&out)
+			if err != nil || got != tt.want || again != tt.again {
+				t.Errorf("got %v, %d again, %v, want %v, %d again; printed %q", got, again, err, tt.want, tt.again, out.String())
+			}
+		})
+	}
+	if got, want := onlyArguments(failure{"p/q", "TestA/x+y/z"}.String()), `-run=^TestA$/^x\+y$/^z$ -parallel=1 p/q`; got != want {
+		t.Errorf("one test is chosen by %q, want %q", got, want)
 	}
 }
 
