@@ -38,25 +38,31 @@ func newSynced(t *testing.T, more string, other func(config string) string) (sit
 // heard are the packets of a client after which the kernel tells of its connection.
 const heard = 3
 
-// home sends datagrams of 20 clients of a /24 from a port to a service and returns the server that all of them met at lb.
+// home sends datagrams of 20 clients of a /24 from a port to a service, until lb has all their connections at one time, and returns the
+// server that all of them met. They live for two seconds, which a busy machine may take to send or to list them.
 func home(t *testing.T, site *netns.Site, lb *netns.Node, service netip.AddrPort, prefix string, port uint16) (server netip.AddrPort) {
 	t.Helper()
 	clients := netns.Clients(prefix, 20)
-	for range heard {
-		site.Client.Volley(service, clients, port)
-	}
-	met := 0
-	for _, c := range lb.ConnectionsOf(service) {
-		if c.Client.Port() != port || !netip.MustParsePrefix(prefix).Contains(c.Client.Addr()) {
-			continue
+	var met map[netip.AddrPort]int
+	site.WaitFor(settle, fmt.Sprintf("%d connections of %s at %s", len(clients), prefix, lb.Name), func() bool {
+		for range heard {
+			site.Client.Volley(service, clients, port)
 		}
-		if met++; met > 1 && c.Server != server {
-			t.Errorf("%s: clients at %s and %s, want them at one server", prefix, server, c.Server)
+		met = map[netip.AddrPort]int{}
+		n := 0
+		for _, c := range lb.ConnectionsOf(service) {
+			if c.Client.Port() == port && netip.MustParsePrefix(prefix).Contains(c.Client.Addr()) {
+				met[c.Server]++
+				n++
+			}
 		}
-		server = c.Server
+		return n == len(clients)
+	})
+	if len(met) != 1 {
+		t.Errorf("%s: clients at %v, want them at one server", prefix, met)
 	}
-	if met != len(clients) {
-		t.Errorf("%s: %d connections of %d clients at %s", prefix, met, len(clients), lb.Name)
+	for server = range met {
+		break
 	}
 	return server
 }
