@@ -36,9 +36,9 @@ func BenchmarkProbe(b *testing.B) {
 		name string
 		ask  Checker
 	}{
-		{"tcp", TCP{netip.MustParseAddrPort(l.Addr().String())}},
-		{"http", HTTP{Addr: addrOf(web), Contains: "OK"}},
-		{"https", HTTP{Addr: addrOf(secure), TLS: true, InsecureSkipVerify: true, Contains: "OK"}},
+		{"tcp", TCP{Target: at(netip.MustParseAddrPort(l.Addr().String()))}},
+		{"http", HTTP{Target: at(addrOf(web)), Page: Page{Contains: "OK"}}},
+		{"https", HTTP{Target: at(addrOf(secure)), TLS: &TLS{SkipVerify: true}, Page: Page{Contains: "OK"}}},
 		{"script", Script{Command: []string{"/bin/true"}}},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
@@ -63,7 +63,7 @@ func BenchmarkIdleChecks(b *testing.B) {
 		var cfgs []Config
 		for i := range n {
 			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80)
-			cfgs = append(cfgs, Config{Name: fmt.Sprintf("shop %s tcp", addr), Checker: TCP{addr}, Interval: time.Hour, Timeout: time.Second, Rise: 1, Fall: 1})
+			cfgs = append(cfgs, Config{Name: fmt.Sprintf("shop %s tcp", addr), Checker: TCP{Target: at(addr)}, Interval: time.Hour, Timeout: time.Second, Rise: 1, Fall: 1})
 		}
 		s.Configure(cfgs)
 		s.startDue(b.Context(), time.Now().Add(-time.Hour)) // all get their place, none is due
@@ -84,7 +84,7 @@ func heapInUse() float64 {
 func BenchmarkReload(b *testing.B) {
 	var cfgs []Config
 	for i := range 10000 {
-		cfgs = append(cfgs, everySecond(fmt.Sprint(i), TCP{netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(i+1))}))
+		cfgs = append(cfgs, everySecond(fmt.Sprint(i), TCP{Target: at(netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(i+1)))}))
 	}
 	s := NewSet(func(string, Verdict) {}, slog.New(slog.DiscardHandler))
 	s.Configure(cfgs)

@@ -48,6 +48,14 @@ func reply(text string) func(net.Conn) {
 	}
 }
 
+// trusting is TLS that trusts anybody, or none.
+func trusting(on bool) *TLS {
+	if !on {
+		return nil
+	}
+	return &TLS{SkipVerify: true}
+}
+
 func readRequest(conn net.Conn) { conn.Read(make([]byte, 4096)) }
 
 func reset(conn net.Conn) {
@@ -95,7 +103,7 @@ func TestHTTPSurvivesHostileServers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			addr := serve(t, tt.server)
-			err := probeFor(t, HTTP{Addr: addr, TLS: tt.tls, InsecureSkipVerify: tt.tls}, 300*time.Millisecond)
+			err := probeFor(t, HTTP{Target: at(addr), TLS: trusting(tt.tls)}, 300*time.Millisecond)
 			wantError(t, err, strings.ReplaceAll(tt.want, "ADDR", addr.String()))
 			if tt.want == "…" && err == nil {
 				t.Error("the probe was a success")
@@ -142,15 +150,19 @@ func FuzzHTTPAnswer(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 503 No\r\n\r\n"))
 	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\nTrailer: x\r\n\r\n"))
 	f.Add([]byte("HTTP/1.1 204\r\n\r\n"))
-	c := HTTP{Addr: netip.MustParseAddrPort("10.0.0.11:80"), Contains: "OK"}
+	c := HTTP{Target: at(netip.MustParseAddrPort("10.0.0.11:80")), Page: Page{Contains: "OK"}}
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		req, err := c.request()
+		req, err := c.request("/")
 		if err != nil {
 			t.Fatal(err)
 		}
 		in := bytes.NewReader(answer)
-		wire := &meter{Conn: tape{Reader: in}}
-		err = c.read(context.Background(), req, wire, wire)
+		d := converse(context.Background(), tape{Reader: in})
+		defer d.stop()
+		p, err := c.read(d, req)
+		if err == nil {
+			err = c.Page.judge(p)
+		}
 		if read := len(answer) - in.Len(); read > maxHeader+maxBodyWire {
 			t.Errorf("read %d bytes", read)
 		}

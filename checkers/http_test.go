@@ -23,8 +23,8 @@ import (
 	"time"
 )
 
-// page serves what the tests of judgement ask for.
-func page(w http.ResponseWriter, r *http.Request) {
+// site serves what the tests of judgement ask for.
+func site(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/":
 		fmt.Fprint(w, "state: OK\nversion 1.2\n")
@@ -57,7 +57,7 @@ func addrOf(s *httptest.Server) netip.AddrPort {
 }
 
 func TestHTTPJudgesTheAnswer(t *testing.T) {
-	srv := httptest.NewServer(http.HandlerFunc(page))
+	srv := httptest.NewServer(http.HandlerFunc(site))
 	defer srv.Close()
 	tests := []struct {
 		name string
@@ -66,27 +66,27 @@ func TestHTTPJudgesTheAnswer(t *testing.T) {
 	}{
 		{"the zero value wants 2xx of /", HTTP{}, ""},
 		{"status 503", HTTP{Path: "/down"}, "status 503, want 200-299"},
-		{"status 404 that is wanted", HTTP{Path: "/none", Status: []StatusRange{{200, 204}, {404, 404}}}, ""},
-		{"none of several statuses", HTTP{Path: "/down", Status: []StatusRange{{200, 204}, {404, 404}}}, "status 503, want 200-204 or 404"},
+		{"status 404 that is wanted", HTTP{Path: "/none", Page: Page{Status: []StatusRange{{200, 204}, {404, 404}}}}, ""},
+		{"none of several statuses", HTTP{Path: "/down", Page: Page{Status: []StatusRange{{200, 204}, {404, 404}}}}, "status 503, want 200-204 or 404"},
 		{"a redirect is not followed", HTTP{Path: "/moved"}, "status 302, want 200-299"},
-		{"a redirect can be what is wanted", HTTP{Path: "/moved", Status: []StatusRange{{300, 399}}}, ""},
-		{"text that is there", HTTP{Contains: "OK"}, ""},
-		{"text that is not", HTTP{Contains: `"up"`}, `body does not contain "\"up\""`},
-		{"an expression that matches", HTTP{Match: `version \d+\.\d+`}, ""},
-		{"an expression that does not", HTTP{Match: `^version`}, `body does not match "^version"`},
-		{"a status comes before the body", HTTP{Path: "/down", Contains: "OK"}, "status 503, want 200-299"},
-		{"a query is sent", HTTP{Path: "/query?a=1&b=%20", Contains: "a=1&b=%20"}, ""},
-		{"a body in chunks is put together", HTTP{Path: "/chunked", Contains: "OK"}, ""},
-		{"early hints are not the answer", HTTP{Path: "/hints", Contains: "OK"}, ""},
+		{"a redirect can be what is wanted", HTTP{Path: "/moved", Page: Page{Status: []StatusRange{{300, 399}}}}, ""},
+		{"text that is there", HTTP{Page: Page{Contains: "OK"}}, ""},
+		{"text that is not", HTTP{Page: Page{Contains: `"up"`}}, `body does not contain "\"up\""`},
+		{"an expression that matches", HTTP{Page: Page{Match: `version \d+\.\d+`}}, ""},
+		{"an expression that does not", HTTP{Page: Page{Match: `^version`}}, `body does not match "^version"`},
+		{"a status comes before the body", HTTP{Path: "/down", Page: Page{Contains: "OK"}}, "status 503, want 200-299"},
+		{"a query is sent", HTTP{Path: "/query?a=1&b=%20", Page: Page{Contains: "a=1&b=%20"}}, ""},
+		{"a body in chunks is put together", HTTP{Path: "/chunked", Page: Page{Contains: "OK"}}, ""},
+		{"early hints are not the answer", HTTP{Path: "/hints", Page: Page{Contains: "OK"}}, ""},
 		{"an empty answer is an answer", HTTP{Path: "/empty"}, ""},
-		{"the end of 64 KiB is looked at", HTTP{Path: "/big", Contains: "OK"}, ""},
-		{"and nothing after it", HTTP{Path: "/big", Contains: "beyond"}, `body does not contain "beyond"`},
-		{"an expression that does not compile", HTTP{Match: "("}, "match: error parsing regexp: …"},
+		{"the end of 64 KiB is looked at", HTTP{Path: "/big", Page: Page{Contains: "OK"}}, ""},
+		{"and nothing after it", HTTP{Path: "/big", Page: Page{Contains: "beyond"}}, `body does not contain "beyond"`},
+		{"an expression that does not compile", HTTP{Page: Page{Match: "("}}, "match: error parsing regexp: …"},
 		{"a path that is none", HTTP{Path: "http://elsewhere/"}, `path "http://elsewhere/" is not one: want, for example, /healthz`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.ask.Addr = addrOf(srv)
+			tt.ask.Target = at(addrOf(srv))
 			wantError(t, probeFor(t, tt.ask, 5*time.Second), tt.want)
 		})
 	}
@@ -97,7 +97,7 @@ func TestHTTPRequestIsPlainAndSigned(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r }))
 	defer srv.Close()
 	for host, want := range map[string]string{"": addrOf(srv).String(), "www.example.net": "www.example.net"} {
-		wantError(t, probeFor(t, HTTP{Addr: addrOf(srv), Host: host, Path: "/a%2fb?c=d"}, 5*time.Second), "")
+		wantError(t, probeFor(t, HTTP{Target: at(addrOf(srv)), Host: host, Path: "/a%2fb?c=d"}, 5*time.Second), "")
 		r := <-seen
 		if r.Host != want {
 			t.Errorf("Host is %q, want %q", r.Host, want)
@@ -124,26 +124,27 @@ func TestHTTPHostOfAnAddressLeavesOutTheUsualPort(t *testing.T) {
 		{"[2001:db8::1]:80", false, "[2001:db8::1]"},
 		{"[2001:db8::1]:8080", false, "[2001:db8::1]:8080"},
 	} {
-		if got := (HTTP{Addr: netip.MustParseAddrPort(tt.addr), TLS: tt.tls}).authority(); got != tt.want {
+		if got := (HTTP{Target: at(netip.MustParseAddrPort(tt.addr)), TLS: trusting(tt.tls)}).authority(); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.addr, got, tt.want)
 		}
 	}
 }
 
 func TestHTTPServerNameIsTheHostWithoutPort(t *testing.T) {
-	addr := netip.MustParseAddrPort("10.0.0.11:8443")
+	addr := net.TCPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.11:8443"))
 	for host, want := range map[string]string{
 		"": "10.0.0.11", "www.example.net": "www.example.net", "www.example.net:8443": "www.example.net",
 		"[2001:db8::1]:8443": "2001:db8::1", "[2001:db8::1]": "2001:db8::1",
 	} {
-		if got := (HTTP{Addr: addr, Host: host}).serverName(); got != want {
-			t.Errorf("host %q: server name %q, want %q", host, got, want)
+		config, err := HTTP{TLS: &TLS{}, Host: host}.security().config(addr)
+		if err != nil || config.ServerName != want {
+			t.Errorf("host %q: server name %q, %v, want %q", host, config.ServerName, err, want)
 		}
 	}
 }
 
 func TestHTTPValidateSaysWhatToWrite(t *testing.T) {
-	good := HTTP{Addr: netip.MustParseAddrPort("10.0.0.11:80")}
+	good := HTTP{Target: at(netip.MustParseAddrPort("10.0.0.11:80"))}
 	tests := []struct {
 		name   string
 		change func(*HTTP)
@@ -155,11 +156,15 @@ func TestHTTPValidateSaysWhatToWrite(t *testing.T) {
 		{"path with a space", func(c *HTTP) { c.Path = "/a\nb" }, "is not one: want, for example, /healthz"},
 		{"host with a line feed", func(c *HTTP) { c.Host = "a\r\nX: y" }, "is not a name"},
 		{"host with a path", func(c *HTTP) { c.Host = "a/b" }, "is not a name"},
-		{"status out of range", func(c *HTTP) { c.Status = []StatusRange{{200, 600}} }, "status 200-600 is not a range within 100-599"},
-		{"status backwards", func(c *HTTP) { c.Status = []StatusRange{{299, 200}} }, "want, for example, 200-299 or 404"},
-		{"bad expression", func(c *HTTP) { c.Match = "a(?=b)" }, "not a regular expression that RE2 knows"},
-		{"certificate options without TLS", func(c *HTTP) { c.CAFile = "/ca.pem" }, "for https"},
-		{"two opinions on trust", func(c *HTTP) { c.TLS, c.CAFile, c.InsecureSkipVerify = true, "/ca.pem", true }, "contradict"},
+		{"status out of range", func(c *HTTP) { c.Page.Status = []StatusRange{{200, 600}} }, "status 200-600 is not a range within 100-599"},
+		{"status backwards", func(c *HTTP) { c.Page.Status = []StatusRange{{299, 200}} }, "want, for example, 200-299 or 404"},
+		{"bad expression", func(c *HTTP) { c.Page.Match = "a(?=b)" }, "not a regular expression that RE2 knows"},
+		{"half of a certificate", func(c *HTTP) { c.TLS = &TLS{CertFile: "/me.pem"} }, "needs its key"},
+		{"no such version", func(c *HTTP) { c.Version = "3" }, "want 1.0, 1.1 or 2"},
+		{"a header with a line feed", func(c *HTTP) { c.Headers = map[string]string{"X": "a\nb"} }, "is not one"},
+		{"a method with a space", func(c *HTTP) { c.Method = "GET /" }, "method"},
+		{"a digest of no length", func(c *HTTP) { c.Page.Digest = "abcd" }, "neither of SHA-256"},
+		{"two opinions on trust", func(c *HTTP) { c.TLS = &TLS{CAFile: "/ca.pem", SkipVerify: true} }, "contradict"},
 	}
 	for _, tt := range tests {
 		c := good
@@ -203,9 +208,9 @@ func certificate(t *testing.T, age time.Duration) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// tlsServer serves page over TLS without telling of failed handshakes.
+// tlsServer serves site over TLS without telling of failed handshakes.
 func tlsServer(t *testing.T, config *tls.Config) *httptest.Server {
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(page))
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(site))
 	srv.TLS = config
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.StartTLS()
@@ -219,7 +224,7 @@ func TestHTTPSVerifiesTheServer(t *testing.T) {
 	old := certificate(t, 24*time.Hour)
 	expired := tlsServer(t, &tls.Config{Certificates: []tls.Certificate{old}})
 	picky := tlsServer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12})
-	plain := httptest.NewServer(http.HandlerFunc(page))
+	plain := httptest.NewServer(http.HandlerFunc(site))
 	defer plain.Close()
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(empty, []byte("no certificate\n"), 0o600); err != nil {
@@ -231,26 +236,25 @@ func TestHTTPSVerifiesTheServer(t *testing.T) {
 		ask  HTTP
 		want string
 	}{
-		{"trusted, by address", HTTP{Addr: addr, CAFile: ca, Contains: "OK"}, ""},
-		{"trusted, by name", HTTP{Addr: addr, CAFile: ca, Host: "example.com:8443"}, ""},
-		{"trusted, but not for this name", HTTP{Addr: addr, CAFile: ca, Host: "www.example.net"},
+		{"trusted, by address", HTTP{Target: at(addr), TLS: &TLS{CAFile: ca}, Page: Page{Contains: "OK"}}, ""},
+		{"trusted, by name", HTTP{Target: at(addr), TLS: &TLS{CAFile: ca}, Host: "example.com:8443"}, ""},
+		{"trusted, but not for this name", HTTP{Target: at(addr), TLS: &TLS{CAFile: ca}, Host: "www.example.net"},
 			with(addr) + "certificate not trusted: certificate is valid for example.com, *.example.com, not www.example.net"},
-		{"unknown to the system", HTTP{Addr: addr}, with(addr) + "certificate not trusted: certificate signed by unknown authority…"},
-		{"not verified on request", HTTP{Addr: addr, InsecureSkipVerify: true, Host: "www.example.net"}, ""},
-		{"expired", HTTP{Addr: addrOf(expired), CAFile: writePEM(t, old.Certificate[0])},
+		{"unknown to the system", HTTP{Target: at(addr), TLS: &TLS{}}, with(addr) + "certificate not trusted: certificate signed by unknown authority…"},
+		{"not verified on request", HTTP{Target: at(addr), TLS: trusting(true), Host: "www.example.net"}, ""},
+		{"expired", HTTP{Target: at(addrOf(expired)), TLS: &TLS{CAFile: writePEM(t, old.Certificate[0])}},
 			with(addrOf(expired)) + "certificate not trusted: certificate has expired or is not yet valid: …"},
-		{"not TLS at all", HTTP{Addr: addrOf(plain)}, with(addrOf(plain)) + "first record does not look like a TLS handshake"},
-		{"the server wants a certificate", HTTP{Addr: addrOf(picky), InsecureSkipVerify: true}, with(addrOf(picky)) + "the server refused: handshake failure"},
-		{"no CA file", HTTP{Addr: addr, CAFile: "/nonexistent/ca.pem"}, "CA file: open /nonexistent/ca.pem: no such file or directory"},
-		{"an empty CA file", HTTP{Addr: addr, CAFile: empty}, "CA file " + empty + ": no certificate in it, want PEM"},
+		{"not TLS at all", HTTP{Target: at(addrOf(plain)), TLS: &TLS{}}, with(addrOf(plain)) + "first record does not look like a TLS handshake"},
+		{"the server wants a certificate", HTTP{Target: at(addrOf(picky)), TLS: trusting(true)}, with(addrOf(picky)) + "the server refused: handshake failure"},
+		{"no CA file", HTTP{Target: at(addr), TLS: &TLS{CAFile: "/nonexistent/ca.pem"}}, "CA file: open /nonexistent/ca.pem: no such file or directory"},
+		{"an empty CA file", HTTP{Target: at(addr), TLS: &TLS{CAFile: empty}}, "CA file " + empty + ": no certificate in it, want PEM"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.ask.TLS = true
 			wantError(t, probeFor(t, tt.ask, 5*time.Second), tt.want)
 		})
 	}
-	wantError(t, probeFor(t, HTTP{Addr: addr}, 5*time.Second), "status 400, want 200-299") // http to an https port
+	wantError(t, probeFor(t, HTTP{Target: at(addr)}, 5*time.Second), "status 400, want 200-299") // http to an https port
 }
 
 func TestHTTPSendsTheServerName(t *testing.T) {
@@ -260,7 +264,7 @@ func TestHTTPSendsTheServerName(t *testing.T) {
 		return nil, nil
 	}})
 	for host, want := range map[string]string{"example.com": "example.com", "": ""} { // an address is no SNI, RFC 6066 section 3
-		wantError(t, probeFor(t, HTTP{Addr: addrOf(srv), TLS: true, Host: host, CAFile: writePEM(t, srv.Certificate().Raw)}, 5*time.Second), "")
+		wantError(t, probeFor(t, HTTP{Target: at(addrOf(srv)), TLS: &TLS{CAFile: writePEM(t, srv.Certificate().Raw)}, Host: host}, 5*time.Second), "")
 		if got := <-names; got != want {
 			t.Errorf("host %q: server name %q, want %q", host, got, want)
 		}
@@ -269,5 +273,5 @@ func TestHTTPSendsTheServerName(t *testing.T) {
 
 func TestHTTPSaysWhyItCannotConnect(t *testing.T) {
 	refused := closedPort(t)
-	wantError(t, probeFor(t, HTTP{Addr: refused}, 5*time.Second), "connect to "+refused.String()+": connection refused")
+	wantError(t, probeFor(t, HTTP{Target: at(refused)}, 5*time.Second), "connect to "+refused.String()+": connection refused")
 }

@@ -100,7 +100,9 @@ type Outcome struct {
 	Start    time.Time     `json:"start"`
 	Duration time.Duration `json:"duration_ns"`
 	OK       bool          `json:"ok"`
-	Reason   string        `json:"reason,omitempty"` // why not OK
+	Reason   string        `json:"reason,omitempty"`  // why not OK
+	Warning  string        `json:"warning,omitempty"` // what will be wrong if nobody acts, such as a certificate that expires
+	Phases   []Phase       `json:"phases,omitempty"`  // what the time went to, in order
 }
 
 // A monitor is what a Set keeps of one check. All of it is guarded by Set.mu, but cfg and late, which do not change.
@@ -113,6 +115,8 @@ type monitor struct {
 	weight *int
 	reason string // of the newest failure
 	last   Outcome
+	recent []Outcome // a ring of the newest; full, its oldest is at oldest
+	oldest int
 
 	due     time.Time // of the next probe, or of the one in flight; zero: it has no place in the schedule yet
 	then    time.Time // of the probe after that, where it is known
@@ -132,6 +136,7 @@ func newMonitor(c Config, was *monitor) *monitor {
 	m.health.State = c.Initial
 	if was != nil && reflect.DeepEqual(was.cfg.Checker, c.Checker) {
 		m.health, m.since, m.weight, m.reason, m.last = was.health, was.since, was.weight, was.reason, was.last
+		m.recent, m.oldest = was.recent, was.oldest
 	}
 	return m
 }
@@ -149,6 +154,7 @@ func (e lateError) Unwrap() error { return context.DeadlineExceeded }
 func (m *monitor) observe(o Outcome, weight *int) (changed bool) {
 	m.health, changed = m.health.Observe(o.OK, m.cfg.Rise, m.cfg.Fall)
 	m.last = o
+	m.remember(o)
 	if changed {
 		m.since = o.Start.Add(o.Duration)
 	}
@@ -162,6 +168,18 @@ func (m *monitor) observe(o Outcome, weight *int) (changed bool) {
 		m.weight, changed = weight, true
 	}
 	return changed
+}
+
+// maxRecent is how many outcomes of a check are kept: of a day at one a second nobody reads more.
+const maxRecent = 20
+
+func (m *monitor) remember(o Outcome) {
+	if len(m.recent) < maxRecent {
+		m.recent = append(m.recent, o)
+		return
+	}
+	m.recent[m.oldest] = o
+	m.oldest = (m.oldest + 1) % maxRecent
 }
 
 func sameWeight(a, b *int) bool {

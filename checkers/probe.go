@@ -26,8 +26,10 @@ type probe struct {
 
 // An answer is what a Checker said.
 type answer struct {
-	weight *int
-	err    error
+	weight  *int
+	err     error
+	warning string
+	phases  []Phase
 }
 
 // start begins a probe of m. The caller holds s.mu.
@@ -78,21 +80,28 @@ func (s *Set) run(ctx context.Context, p *probe) {
 }
 
 func ask(ctx context.Context, c Checker) answer {
+	var t trace
+	ctx = withTrace(ctx, &t)
+	weight, err := askWeight(ctx, c)
+	return answer{weight: weight, err: err, warning: t.warning, phases: t.phases}
+}
+
+func askWeight(ctx context.Context, c Checker) (*int, error) {
 	w, ok := c.(Weigher)
 	if !ok {
-		return answer{err: c.Check(ctx)}
+		return nil, c.Check(ctx)
 	}
 	weight, ok, err := w.CheckWeight(ctx)
 	if !ok || err != nil {
-		return answer{err: err}
+		return nil, err
 	}
-	return answer{weight: &weight}
+	return &weight, nil
 }
 
 // settle takes a as the answer to p, unless there was one before, and tells what changed. ended says that the probe's goroutine has
 // nothing more to ask.
 func (s *Set) settle(p *probe, a answer, ended bool) {
-	o := Outcome{Start: p.start, Duration: time.Since(p.start), OK: a.err == nil}
+	o := Outcome{Start: p.start, Duration: time.Since(p.start), OK: a.err == nil, Warning: a.warning, Phases: a.phases}
 	if a.err != nil {
 		o.Reason = a.err.Error()
 		s.log.Debug("check failed", "check", p.m.cfg.Name, "reason", o.Reason)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,6 +37,8 @@ type Script struct {
 	// Weighted makes the exit statuses 2 to 255 a success that also says the server's weight: the status less 2. This is what
 	// keepalived's MISC_CHECK calls misc_dynamic. Exit status 0 returns the server to its configured weight.
 	Weighted bool
+
+	Environment map[string]string // what the program finds in its environment beside PATH
 }
 
 // A Credential is the user that a script runs as. It belongs to no other group than GID.
@@ -50,7 +54,21 @@ func (c Script) Validate() error {
 			return fmt.Errorf("the script's argument %q has a NUL byte in it", arg)
 		}
 	}
+	for name, value := range c.Environment {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
+			return fmt.Errorf("%q with %q cannot be in an environment", name, value)
+		}
+	}
 	return nil
+}
+
+// environment returns what the program finds there, in order.
+func (c Script) environment() []string {
+	env := []string{"PATH=" + scriptPath}
+	for _, name := range slices.Sorted(maps.Keys(c.Environment)) {
+		env = append(env, name+"="+c.Environment[name])
+	}
+	return env
 }
 
 // Check runs the script. Exit statuses that are weights count as success.
@@ -112,7 +130,7 @@ func (c Script) command(out *tail) (*exec.Cmd, error) {
 	cmd := &exec.Cmd{
 		Path:        program,
 		Args:        c.Command,
-		Env:         []string{"PATH=" + scriptPath},
+		Env:         c.environment(),
 		Dir:         "/",
 		Stdout:      out,
 		Stderr:      out,

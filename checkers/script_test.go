@@ -242,7 +242,7 @@ func TestProbesLeakNoFilesOrProcesses(t *testing.T) {
 	web := serve(t, reply("HTTP/1.1 200 OK\r\n\r\nOK"))
 	quiet := serve(t, silent)
 	probes := []Checker{
-		TCP{web}, HTTP{Addr: web}, HTTP{Addr: quiet}, HTTP{Addr: quiet, TLS: true},
+		TCP{Target: at(web)}, HTTP{Target: at(web)}, HTTP{Target: at(quiet)}, HTTP{Target: at(quiet), TLS: &TLS{}},
 		sh("exit 0"), sh("sleep 1000"), Script{Command: []string{"/nonexistent"}},
 	}
 	all := func() {

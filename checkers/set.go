@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -217,4 +218,15 @@ func (s *Set) Status() []Status {
 		out = append(out, m.status())
 	}
 	return out
+}
+
+// Recent returns the newest outcomes of a check, at most 20, the newest last; nil when there is no such check or it has none.
+func (s *Set) Recent(name string) []Outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.monitors[name]
+	if m == nil {
+		return nil
+	}
+	return slices.Concat(m.recent[m.oldest:], m.recent[:m.oldest])
 }

@@ -17,6 +17,9 @@ import (
 // patience is how long past its deadline a probe may take to end on a busy machine.
 const patience = 2 * time.Second
 
+// at is a target without further wishes.
+func at(addr netip.AddrPort) Target { return Target{Addr: addr} }
+
 // probeFor asks c with a deadline after timeout, as a Set does, and fails the test if that does not end the probe.
 func probeFor(t *testing.T, c Checker, timeout time.Duration) error {
 	t.Helper()
@@ -121,7 +124,7 @@ func TestTCPConnectsAndClosesInOrder(t *testing.T) {
 		_, err := conn.Read(make([]byte, 1))
 		ends <- err
 	})
-	wantError(t, probeFor(t, TCP{addr}, 5*time.Second), "")
+	wantError(t, probeFor(t, TCP{Target: at(addr)}, 5*time.Second), "")
 	if err := <-ends; err != io.EOF { // and not "connection reset by peer"
 		t.Errorf("the server read %v, want the end of the connection", err)
 	}
@@ -129,15 +132,15 @@ func TestTCPConnectsAndClosesInOrder(t *testing.T) {
 
 func TestTCPSaysWhyNot(t *testing.T) {
 	refused, deaf := closedPort(t), deafPort(t)
-	wantError(t, probeFor(t, TCP{refused}, 5*time.Second), "connect to "+refused.String()+": connection refused")
-	wantError(t, probeFor(t, TCP{deaf}, 100*time.Millisecond), "connect to "+deaf.String()+": no answer within 100ms")
+	wantError(t, probeFor(t, TCP{Target: at(refused)}, 5*time.Second), "connect to "+refused.String()+": connection refused")
+	wantError(t, probeFor(t, TCP{Target: at(deaf)}, 100*time.Millisecond), "connect to "+deaf.String()+": no answer within 100ms")
 }
 
 func TestTCPEndsWhenItsContextDoes(t *testing.T) {
 	deaf := deafPort(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- TCP{deaf}.Check(ctx) }()
+	go func() { done <- TCP{Target: at(deaf)}.Check(ctx) }()
 	cancel()
 	wantError(t, <-done, "connect to "+deaf.String()+": context canceled")
 }
@@ -148,6 +151,6 @@ func TestTCPNeedsAnAddressAndAPort(t *testing.T) {
 		netip.MustParseAddrPort("10.0.0.11:0"):  "the check of 10.0.0.11 has no port: want 1 to 65535",
 		netip.MustParseAddrPort("10.0.0.11:80"): "",
 	} {
-		wantError(t, TCP{addr}.Validate(), want)
+		wantError(t, TCP{Target: at(addr)}.Validate(), want)
 	}
 }

@@ -62,7 +62,7 @@ func at(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }
 func TestContractExample(t *testing.T) {
 	got := mustLoad(t, nil, "testdata/good/contract.hcl")
 	shop := ipvs.Key{Proto: ipvs.TCP, Addr: at("192.0.2.10:80")}
-	http := checkers.HTTP{Addr: at("10.0.0.11:8080"), Path: "/healthz", Status: []checkers.StatusRange{{From: 200, To: 299}}}
+	http := checkers.HTTP{Target: target("10.0.0.11:8080"), Path: "/healthz", Page: checkers.Page{Status: []checkers.StatusRange{{From: 200, To: 299}}}}
 	want := &Config{
 		Files: []string{"testdata/good/contract.hcl"},
 		Global: Global{StateFolder: stateFolderDefault,
@@ -90,11 +90,11 @@ func TestContractExample(t *testing.T) {
 			},
 			{
 				Server: ipvs.ServerID{Service: "shop", Addr: at("10.0.0.12:8080")},
-				Config: checkers.Config{Name: "shop 10.0.0.12:8080 tcp", Checker: checkers.TCP{Addr: at("10.0.0.12:8080")}, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 1, Fall: 3},
+				Config: checkers.Config{Name: "shop 10.0.0.12:8080 tcp", Checker: checkers.TCP{Target: target("10.0.0.12:8080")}, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 1, Fall: 3},
 			},
 			{
 				Server: ipvs.ServerID{Service: "shop", Addr: at("10.0.0.12:8080")},
-				Config: checkers.Config{Name: "shop 10.0.0.12:8080 tcp 2", Checker: checkers.TCP{Addr: at("10.0.0.12:9000")}, Interval: time.Second, Timeout: time.Second, Rise: 1, Fall: 3},
+				Config: checkers.Config{Name: "shop 10.0.0.12:8080 tcp 2", Checker: checkers.TCP{Target: target("10.0.0.12:9000")}, Interval: time.Second, Timeout: time.Second, Rise: 1, Fall: 3},
 			},
 		},
 	}
@@ -159,7 +159,12 @@ func TestDynamicBlocks(t *testing.T) {
 		}
 	}
 	for _, check := range c.Checks {
-		got = append(got, fmt.Sprintf("%s %v", check.Name, check.Checker))
+		switch kind := check.Checker.(type) {
+		case checkers.TCP:
+			got = append(got, fmt.Sprintf("%s {%s}", check.Name, kind.Addr))
+		case checkers.Script:
+			got = append(got, fmt.Sprintf("%s {%v %t}", check.Name, kind.Command, kind.Weighted))
+		}
 	}
 	want := []string{
 		"dns-0 udp 192.0.2.20:53 dr 10.1.0.1:53 1",
@@ -168,10 +173,10 @@ func TestDynamicBlocks(t *testing.T) {
 		"dns-1 udp 192.0.2.21:53 dr 10.1.1.2:53 2",
 		"shop tcp 192.0.2.10:80 nat 10.0.0.11:8080 10",
 		"shop tcp 192.0.2.10:80 nat 10.0.0.12:8081 20",
-		"dns-0 10.1.0.1:53 script {[true 10.1.0.1 53 dns-0] <nil> true}",
-		"dns-0 10.1.0.2:53 script {[true 10.1.0.2 53 dns-0] <nil> true}",
-		"dns-1 10.1.1.1:53 script {[true 10.1.1.1 53 dns-1] <nil> true}",
-		"dns-1 10.1.1.2:53 script {[true 10.1.1.2 53 dns-1] <nil> true}",
+		"dns-0 10.1.0.1:53 script {[true 10.1.0.1 53 dns-0] true}",
+		"dns-0 10.1.0.2:53 script {[true 10.1.0.2 53 dns-0] true}",
+		"dns-1 10.1.1.1:53 script {[true 10.1.1.1 53 dns-1] true}",
+		"dns-1 10.1.1.2:53 script {[true 10.1.1.2 53 dns-1] true}",
 		"shop 10.0.0.11:8080 tcp {10.0.0.11:9000}",
 		"shop 10.0.0.12:8081 tcp {10.0.0.12:9000}",
 	}
@@ -184,10 +189,10 @@ func TestHTTPSCheck(t *testing.T) {
 	c := mustLoad(t, nil, "testdata/good/https.hcl")
 	want := []checkers.Checker{
 		checkers.HTTP{
-			Addr: at("10.0.0.11:8443"), TLS: true, Host: "www.example.net", Path: "/healthz?deep=1", Contains: "OK", Match: `^\d+`,
-			Status: []checkers.StatusRange{{From: 200, To: 200}, {From: 301, To: 302}}, InsecureSkipVerify: true,
+			Target: target("10.0.0.11:8443"), TLS: &checkers.TLS{SkipVerify: true}, Host: "www.example.net", Path: "/healthz?deep=1",
+			Page: checkers.Page{Contains: "OK", Match: `^\d+`, Status: []checkers.StatusRange{{From: 200, To: 200}, {From: 301, To: 302}}},
 		},
-		checkers.HTTP{Addr: at("10.0.0.11:443"), TLS: true, Path: "/", Status: []checkers.StatusRange{{From: 200, To: 299}}},
+		checkers.HTTP{Target: target("10.0.0.11:443"), TLS: &checkers.TLS{}, Path: "/", Page: checkers.Page{Status: []checkers.StatusRange{{From: 200, To: 299}}}},
 	}
 	var got []checkers.Checker
 	for _, check := range c.Checks {

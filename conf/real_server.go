@@ -46,7 +46,7 @@ func (d *decoder) servers(s *service) []Check {
 		raw := &s.raw.Servers[i]
 		dest, ok := d.realServer(s, raw)
 		if !ok {
-			d.checksOf(s, raw.Checks, netip.AddrPort{})
+			d.checksOf(subject{service: s}, raw.Checks)
 			continue
 		}
 		if first, again := places[dest.Addr]; again {
@@ -60,9 +60,9 @@ func (d *decoder) servers(s *service) []Check {
 		if len(checks) == 0 {
 			checks = s.raw.Checks
 		}
-		out = append(out, d.checksOf(s, checks, dest.Addr)...)
+		out = append(out, d.checksOf(subject{s, dest.Addr, dest.Weight}, checks)...)
 	}
-	d.checksOf(s, s.raw.Checks, netip.AddrPort{}) // finds mistakes in defaults that no server uses
+	d.checksOf(subject{service: s}, s.raw.Checks) // finds mistakes in defaults that no server uses
 	return out
 }
 

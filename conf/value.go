@@ -116,6 +116,16 @@ func (d *decoder) text(a *hcl.Attribute, example string, into *string) bool {
 	return true
 }
 
+// bytes reads a text in which anything may be, such as line ends.
+func (d *decoder) bytes(a *hcl.Attribute, example string, into *string) {
+	if a == nil {
+		return
+	}
+	if v, set, ok := d.scalar(a, cty.String, fmt.Sprintf("write %s = \"%s\"", a.Name, example)); set && ok {
+		*into = v.AsString()
+	}
+}
+
 func (d *decoder) flag(a *hcl.Attribute, into *bool) {
 	if a == nil {
 		return

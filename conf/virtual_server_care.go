@@ -83,8 +83,13 @@ func (d *decoder) slowStart(s *service, checks []Check) {
 // measured reports whether a check says how much weight its server has.
 func measured(checks []Check) bool {
 	return slices.ContainsFunc(checks, func(c Check) bool {
-		script, ok := c.Checker.(checkers.Script)
-		return ok && script.Weighted
+		switch kind := c.Checker.(type) {
+		case checkers.Script:
+			return kind.Weighted
+		case checkers.Agent, checkers.File:
+			return true
+		}
+		return false
 	})
 }
 

@@ -2,7 +2,7 @@ virtual_server "shop" {
   address = "192.0.2.10:80"
   check "htpp" {
   }
-  check "ping" {
+  check "quake" {
   }
   check "tcp" {
     path = "/"

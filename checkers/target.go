@@ -1,0 +1,114 @@
+package checkers
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Target is where a probe goes to, and how it leaves this host.
+type Target struct {
+	Addr   netip.AddrPort // where to connect
+	Source netip.Addr     // the address to connect from; zero: the kernel's choice
+	Device string         // the interface to leave by; empty: the kernel's choice
+	Mark   uint32         // the firewall mark of what is sent; 0: none
+	Proxy  uint8          // the version of the PROXY protocol that a TCP connection begins with, 1 or 2; 0: none
+}
+
+// Validate returns an error when the address or the port is missing, or the source is of another family.
+func (t Target) Validate() error {
+	if !t.Addr.Addr().IsValid() {
+		return fmt.Errorf("the check has no address to connect to: want one such as 10.0.0.11:8080")
+	}
+	if t.Addr.Port() == 0 {
+		return fmt.Errorf("the check of %s has no port: want 1 to 65535", t.Addr.Addr())
+	}
+	if t.Proxy > 2 {
+		return fmt.Errorf("there is no version %d of the PROXY protocol: want 1 or 2", t.Proxy)
+	}
+	return t.validateSource()
+}
+
+func (t Target) validateSource() error {
+	if t.Source.IsValid() && t.Source.Is4() != t.Addr.Addr().Unmap().Is4() {
+		return fmt.Errorf("the source %s is of another family than %s", t.Source, t.Addr.Addr())
+	}
+	return nil
+}
+
+// dialer returns what connects as t wants, without keep-alives: no connection of a probe lives long enough for one.
+func (t Target) dialer() *net.Dialer {
+	d := &net.Dialer{KeepAlive: -1}
+	if t.Device != "" || t.Mark != 0 {
+		d.Control = t.control
+	}
+	return d
+}
+
+// control sets the options of a socket that has not connected yet.
+func (t Target) control(_, _ string, c syscall.RawConn) error {
+	var err error
+	wrapped := c.Control(func(fd uintptr) {
+		if t.Mark != 0 {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(t.Mark))
+		}
+		if t.Device != "" && err == nil {
+			err = unix.BindToDevice(int(fd), t.Device)
+		}
+	})
+	if wrapped != nil {
+		return wrapped
+	}
+	return err
+}
+
+// source returns the local address to bind to.
+func (t Target) source() netip.AddrPort {
+	if !t.Source.IsValid() {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(t.Source, 0)
+}
+
+// connect opens a TCP connection.
+func (t Target) connect(ctx context.Context) (*net.TCPConn, error) {
+	conn, err := t.dialer().DialTCP(ctx, "tcp", t.source(), t.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", t.Addr, why(ctx, err))
+	}
+	traceOf(ctx).phase("connect")
+	if t.Proxy == 0 {
+		return conn, nil
+	}
+	if _, err := conn.Write(t.proxyHeader(conn.LocalAddr().(*net.TCPAddr).AddrPort())); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("send the PROXY header: %w", why(ctx, err))
+	}
+	return conn, nil
+}
+
+// proxyHeader is what tells the server who is connecting: version 1 names the two addresses, version 2 says that nobody is but the
+// sender (LOCAL), as HAProxy has it in its checks.
+func (t Target) proxyHeader(local netip.AddrPort) []byte {
+	if t.Proxy == 2 {
+		return []byte("\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
+	}
+	family, from, to := "TCP6", local.Addr().Unmap(), t.Addr.Addr().Unmap()
+	if to.Is4() {
+		family = "TCP4"
+	}
+	return fmt.Appendf(nil, "PROXY %s %s %s %d %d\r\n", family, from.WithZone(""), to.WithZone(""), local.Port(), t.Addr.Port())
+}
+
+// connectUDP opens a UDP socket that hears only the server. The kernel's ICMP errors about what it sends come back as errors of it.
+func (t Target) connectUDP(ctx context.Context) (*net.UDPConn, error) {
+	conn, err := t.dialer().DialUDP(ctx, "udp", t.source(), t.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("open a socket to %s: %w", t.Addr, why(ctx, err))
+	}
+	return conn, nil
+}
