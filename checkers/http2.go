@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 )
+
+var errNoHTTP2 = errors.New("the server does not speak HTTP/2")
 
 // fetch2 sends req over HTTP/2, with TLS as the server offers it there, and otherwise at once ("prior knowledge").
 func (c HTTP) fetch2(ctx context.Context, req *http.Request) (page, error) {
@@ -30,11 +33,14 @@ func roundTrip2(ctx context.Context, t Target, sec *TLS, req *http.Request) (res
 		secure, err := sec.client(ctx, d.wire, "h2")
 		if err != nil {
 			d.close()
+			if strings.Contains(err.Error(), "no application protocol") { // the alert has no type of its own
+				err = errNoHTTP2
+			}
 			return nil, nil, nil, err
 		}
 		if got := secure.ConnectionState().NegotiatedProtocol; got != "h2" {
 			d.close()
-			return nil, nil, nil, errors.New("the server does not speak HTTP/2")
+			return nil, nil, nil, errNoHTTP2
 		}
 		conn = secure
 	}

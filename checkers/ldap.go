@@ -94,6 +94,9 @@ func (d *dialog) ldapWhy(err error) error {
 		return d.why(err)
 	}
 	if own.ResultCode == ldap.ErrorNetwork {
+		if _, reason, ok := strings.Cut(own.Err.Error(), "x509: "); ok { // the library wraps its text only
+			return untrusted(errors.New(strings.TrimSuffix(reason, ")")))
+		}
 		return errClosed
 	}
 	text := fmt.Sprintf("the server says %d %s", own.ResultCode, ldap.LDAPResultCodeMap[own.ResultCode])
