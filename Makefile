@@ -35,6 +35,10 @@ KERNEL      := modprobe:kmod linux.uml:user-mode-linux
 EMULATOR    := qemu-system-x86_64:qemu-system-x86 /usr/lib/qemu/virtiofsd:qemu-system-common \
 	/usr/share/doc/linux-image-6.12-cloud-amd64:linux-image-6.12-cloud-amd64
 FTP_TOOLS   := vsftpd:vsftpd curl:curl
+# What the checks are tried against.
+SERVERS     := nginx:nginx-light haproxy:haproxy /usr/lib/dovecot/imap-login:dovecot-imapd /usr/lib/dovecot/pop3-login:dovecot-pop3d exim4:exim4-daemon-light \
+	leafnode:leafnode socat:socat named:bind9 slapd:slapd mariadbd:mariadb-server /usr/lib/postgresql/15/bin/postgres:postgresql redis-server:redis-server \
+	freeradius:freeradius chronyd:chrony mosquitto:mosquitto kamailio:kamailio etcd:etcd-server vsftpd:vsftpd
 RACE_TOOLS  := gcc:gcc /usr/include/stdlib.h:libc6-dev
 
 .PHONY: all build demo test interop test-fast bench lab lint fuzz mutants breaks cover install clean lab-6.12 programs tools-netns tools-lab
@@ -69,7 +73,7 @@ lab: programs tools-lab
 	@PATH="$(CURDIR)/bin:$$PATH" bin/lab -t $${SHELL:-/bin/sh}
 
 test: programs tools-lab $(GOLANGCI)
-	@$(call need,$(RACE_TOOLS) $(FTP_TOOLS))
+	@$(call need,$(RACE_TOOLS) $(FTP_TOOLS) $(SERVERS))
 	@bin/tally \
 	  -check 'lint=$(MAKE) --no-print-directory lint' \
 	  -go 'unit=go test -json ./...' \
@@ -118,7 +122,7 @@ fuzz:
 
 # Coverage of the domain packages by all tests that run in their processes; those with keepalived start the plain binary. The profile of lines is in cover/lines.txt, for `go tool cover -html`.
 cover: programs tools-lab
-	@$(call need,$(FTP_TOOLS))
+	@$(call need,$(FTP_TOOLS) $(SERVERS))
 	@rm -rf cover && mkdir -p cover/unit cover/netns cover/lab
 	@go test -count=1 -coverpkg=$(COVERED) ./... -args -test.gocoverdir=$(CURDIR)/cover/unit >cover/unit.log || { cat cover/unit.log; exit 1; }
 	@go test -count=1 -tags netns -coverpkg=$(COVERED) $$(bin/tally -tagged netns -out interop_) -args -test.gocoverdir=$(CURDIR)/cover/netns >cover/netns.log || { cat cover/netns.log; exit 1; }

@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"strings"
 
+	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
 )
+
+// The library makes room for what a server says it will send; its limit is one for the whole process, and nobody else here uses it.
+func init() { ber.MaxPacketLengthBytes = maxAnswer }
 
 // LDAP binds to a directory, as nobody or as a user, and may search.
 type LDAP struct {

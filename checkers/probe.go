@@ -111,6 +111,9 @@ func (s *Set) settle(p *probe, a answer, ended bool) {
 	}
 }
 
+// warns reports whether a warning is news. The caller holds s.mu.
+func (m *monitor) warns(o Outcome) bool { return o.Warning != "" && o.Warning != m.last.Warning }
+
 // record does the part of settle that needs s.mu: it gives the slot back and the check to the schedule. It reports whether the
 // caller must deliver.
 func (s *Set) record(p *probe, o Outcome, weight *int, ended bool) (deliver bool) {
@@ -131,6 +134,9 @@ func (s *Set) record(p *probe, o Outcome, weight *int, ended bool) (deliver bool
 	}
 	m.due, m.then = later(m.then, o.Start.Add(o.Duration)), time.Time{}
 	s.queue.add(m)
+	if m.warns(o) {
+		s.log.Warn("check warns", "check", m.cfg.Name, "warning", o.Warning)
+	}
 	return m.observe(o, weight) && s.tell(m.cfg.Name, m.verdict())
 }
 

@@ -56,7 +56,7 @@ func (c SIP) Check(ctx context.Context) error {
 		return err
 	}
 	for {
-		done, err := c.answer(textproto.NewReader(d.in), id)
+		done, err := c.answer(newText(d), id)
 		switch {
 		case err != nil && errors.As(err, new(readError)):
 			return fmt.Errorf("read answer: %w", d.why(err))
@@ -65,6 +65,9 @@ func (c SIP) Check(ctx context.Context) error {
 		}
 	}
 }
+
+// newText returns what reads the lines of a dialog.
+func newText(d *dialog) *textproto.Reader { return textproto.NewReader(d.in) }
 
 func (c SIP) checkUDP(ctx context.Context) error {
 	conn, err := c.connectUDP(ctx)

@@ -142,6 +142,7 @@ func (c SQL) checkPostgreSQL(ctx context.Context) error {
 	}
 	config.Host, config.Port, config.Fallbacks = c.Addr.Addr().String(), c.Addr.Port(), nil
 	config.User, config.Password, config.Database = c.Login.User, c.Login.Password, cmp.Or(c.Database, c.Login.User)
+	config.MaxProtocolMessageBodyLen = maxAnswer
 	config.RuntimeParams = map[string]string{"application_name": "govrrpd"}
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.metered(ctx) }

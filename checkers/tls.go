@@ -119,5 +119,5 @@ func days(d time.Duration) string {
 	case n == 1:
 		return "1 day"
 	}
-	return d.Round(time.Minute).String()
+	return d.Round(time.Hour).String() // no oftener than it is worth a line in a log
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/govrrpd/govrrpd/checkers"
 )
 
@@ -134,4 +136,30 @@ service pop3-login {
 		question{"a port of another protocol", line(checkers.IMAP, 1110), "want * OK"},
 	)
 	s.unwell("POP: gone", line(checkers.POP, 1110), timeout, refused)
+}
+
+// TestNNTPAgainstLeafnode: leafnode answers one client on its standard input, and knows one place for its configuration.
+func TestNNTPAgainstLeafnode(t *testing.T) {
+	dir := folder(t)
+	configure := func(host string) {
+		config := write(t, dir, "config", "expire = 20\nserver = localhost\nhostname = "+host+"\n")
+		own(t, config, "news")
+		if err := unix.Mount(config, "/etc/news/leafnode/config", "", unix.MS_BIND, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	configure("lb.news.dom.ain")
+	s := start(t, dir, "", "socat", "TCP-LISTEN:1119,bind=127.0.0.1,fork,reuseaddr", "EXEC:/usr/sbin/leafnode,nofork")
+	good := checkers.Lines{Target: at(1119), Protocol: checkers.NNTP}
+	wrong, secure := good, good
+	wrong.Login = checkers.Login{User: "probe", Password: "no"}
+	secure.TLS, secure.Start = &checkers.TLS{}, true
+	s.asked(good, refused,
+		question{"no TLS", secure, "STARTTLS: the server says 500"},
+		question{"no users", wrong, "AUTHINFO USER: the server says"},
+	)
+	configure("news.example.net") // which it does not take for a name
+	sick := start(t, dir, "", "socat", "TCP-LISTEN:1119,bind=127.0.0.1,fork,reuseaddr", "EXEC:/usr/sbin/leafnode,nofork")
+	sick.listening(1119)
+	sick.unwell("not configured", good, timeout, "greeting: the server says 503")
 }

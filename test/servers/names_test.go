@@ -150,3 +150,22 @@ func TestRADIUSAgainstFreeRADIUS(t *testing.T) {
 	again.well(ask)
 	again.unwell("another secret", other, short, "no answer within") // a server does not answer what it cannot trust
 }
+
+// TestUDPAgainstBind asks for www.example.net in the bytes of RFC 1035.
+func TestUDPAgainstBind(t *testing.T) {
+	dir := folder(t)
+	write(t, dir, "zone", "$TTL 60\n@ SOA ns root 1 60 60 60 60\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.10\n")
+	config := write(t, dir, "named.conf", `
+options { directory "`+dir+`"; pid-file none; session-keyfile none; recursion no; listen-on port 5454 { 127.0.0.1; }; listen-on-v6 { none; }; };
+controls {};
+zone "example.net" { type primary; file "`+dir+`/zone"; };
+`)
+	s := start(t, dir, "", "named", "-g", "-c", config)
+	wire := "\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x03net\x00\x00\x01\x00\x01"
+	ask := func(e checkers.Expect) checkers.UDP { return checkers.UDP{Target: at(5454), Send: wire, Expect: e} }
+	s.asked(ask(checkers.Expect{Hex: "12 34 XX", Contains: "\xc0\x00\x02\x0a"}), refused,
+		question{"another answer", ask(checkers.Expect{Contains: "\xc0\x00\x02\x63"}), "does not contain"},
+		question{"another number", ask(checkers.Expect{Hex: "12 35"}), "byte 2 of the answer"},
+	)
+	s.unwell("gone, nothing expected", checkers.UDP{Target: at(5454), Send: "x"}, timeout, refused)
+}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/govrrpd/govrrpd/checkers"
 )
@@ -37,19 +38,22 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		err = netlink.LinkSetUp(lo)
 	}
+	if err == nil {
+		err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "loopback:", err)
+		fmt.Fprintln(os.Stderr, "the namespace:", err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
 
-// enter runs this program again in a network namespace of its own.
+// enter runs this program again in a network namespace of its own, where it can also put files in the place of others.
 func enter() int {
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Env = append(os.Environ(), insideVariable+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	err := cmd.Run()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
@@ -235,9 +239,14 @@ func (s *server) kill() {
 	}
 }
 
-// probe asks once, as a Set does.
+// deadline is the context of a probe, as a Set has it.
+func deadline(after time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(context.Background(), after, fmt.Errorf("no answer within %s", after))
+}
+
+// probe asks once.
 func probe(c checkers.Checker, within time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), within, fmt.Errorf("no answer within %s", within))
+	ctx, cancel := deadline(within)
 	defer cancel()
 	return c.Check(ctx)
 }
