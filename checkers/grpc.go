@@ -44,16 +44,11 @@ func (c GRPC) Check(ctx context.Context) error {
 		Header: http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}, "User-Agent": {userAgent()}},
 		Body:   io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 	}
-	res, d, end, err := roundTrip2(ctx, c.Target, c.TLS, req)
+	p, trailer, err := roundTrip2(ctx, c.Target, c.TLS, req)
 	if err != nil {
 		return err
 	}
-	defer end()
-	page, err := readPage(res, d.why)
-	if err != nil {
-		return err
-	}
-	return judgeHealth(page, res.Trailer)
+	return judgeHealth(p, trailer)
 }
 
 // message is a HealthCheckRequest with its frame: a flag, a length, and field 1, the service.

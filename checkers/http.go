@@ -103,7 +103,8 @@ func (c HTTP) fetch(ctx context.Context, path string) (page, error) {
 		return page{}, err
 	}
 	if c.Version == "2" {
-		return c.fetch2(ctx, req)
+		p, _, err := roundTrip2(ctx, c.Target, c.security(), req)
+		return p, err
 	}
 	d, err := dial(ctx, c.Target, c.security())
 	if err != nil {

@@ -11,52 +11,47 @@ import (
 
 var errNoHTTP2 = errors.New("the server does not speak HTTP/2")
 
-// fetch2 sends req over HTTP/2, with TLS as the server offers it there, and otherwise at once ("prior knowledge").
-func (c HTTP) fetch2(ctx context.Context, req *http.Request) (page, error) {
-	res, d, end, err := roundTrip2(ctx, c.Target, c.security(), req)
+// roundTrip2 sends req over HTTP/2 on a connection of its own, with TLS as the server offers it there, and otherwise at once ("prior
+// knowledge"). The trailer is what the server says after the page.
+func roundTrip2(ctx context.Context, t Target, sec *TLS, req *http.Request) (p page, trailer http.Header, err error) {
+	d, err := dial(ctx, t, nil)
 	if err != nil {
-		return page{}, err
+		return page{}, nil, err
 	}
-	defer end()
-	return readPage(res, d.why)
-}
-
-// roundTrip2 sends req over HTTP/2 on a connection of its own; end closes that.
-func roundTrip2(ctx context.Context, t Target, sec *TLS, req *http.Request) (res *http.Response, d *dialog, end func(), err error) {
-	d, err = dial(ctx, t, nil)
+	defer d.close()
+	conn, err := d.secure2(sec)
 	if err != nil {
-		return nil, nil, nil, err
-	}
-	d.wire.left = maxAnswer
-	conn := net.Conn(d.wire)
-	if sec != nil {
-		secure, err := sec.client(ctx, d.wire, "h2")
-		if err != nil {
-			d.close()
-			if strings.Contains(err.Error(), "no application protocol") { // the alert has no type of its own
-				err = errNoHTTP2
-			}
-			return nil, nil, nil, err
-		}
-		if got := secure.ConnectionState().NegotiatedProtocol; got != "h2" {
-			d.close()
-			return nil, nil, nil, errNoHTTP2
-		}
-		conn = secure
+		return page{}, nil, err
 	}
 	d.wire.left = maxHeader + maxBodyWire
 	transport := transport2(conn, sec != nil)
-	end = func() {
-		transport.CloseIdleConnections()
-		d.close()
-	}
-	res, err = transport.RoundTrip(req.WithContext(ctx))
+	defer transport.CloseIdleConnections()
+	res, err := transport.RoundTrip(req.WithContext(ctx))
 	if err != nil {
-		end()
-		return nil, nil, nil, fmt.Errorf("read header: %w", d.why(err))
+		return page{}, nil, fmt.Errorf("read header: %w", d.why(err))
 	}
+	defer res.Body.Close()
 	traceOf(ctx).phase("first byte")
-	return res, d, end, nil
+	p, err = readPage(res, d.why)
+	return p, res.Trailer, err
+}
+
+// secure2 returns what to speak HTTP/2 over.
+func (d *dialog) secure2(sec *TLS) (net.Conn, error) {
+	if sec == nil {
+		return d.wire, nil
+	}
+	conn, err := sec.client(d.ctx, d.wire, "h2")
+	if err != nil {
+		if strings.Contains(err.Error(), "no application protocol") { // the alert has no type of its own
+			err = errNoHTTP2
+		}
+		return nil, err
+	}
+	if conn.ConnectionState().NegotiatedProtocol != "h2" {
+		return nil, errNoHTTP2
+	}
+	return conn, nil
 }
 
 // transport2 returns what speaks HTTP/2 over conn.

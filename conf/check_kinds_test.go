@@ -3,7 +3,9 @@ package conf
 import (
 	"maps"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +86,29 @@ func TestKindsAndKeywordsOfChecks(t *testing.T) {
 	for keyword := range schema {
 		if !used[keyword] && !slices.Contains(commonKeywords, keyword) {
 			t.Errorf("no kind of check has %s", keyword)
+		}
+	}
+}
+
+// TestLdirectordsChecksHaveTheirKindsHere: every checktype and service of ldirectord has a row, and every kind that a row names is one.
+func TestLdirectordsChecksHaveTheirKindsHere(t *testing.T) {
+	page := section(reference(t), "check")
+	for _, word := range strings.Fields("checktype=connect checktype=external checktype=external-perl checktype=negotiate checktype=off checktype=on checktype=ping " +
+		"service=dns service=ftp service=http service=https service=http_proxy service=imap service=imaps service=ldap service=ldaps service=mysql service=nntp " +
+		"service=none service=oracle service=pgsql service=pop service=pops service=radius service=simpletcp service=sip service=smtp service=submission") {
+		if !strings.Contains(page, "`"+word+"`") {
+			t.Errorf("the page has no row for %s", word)
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(?:checktype|service)=.*$").FindAllString(page, -1) {
+		kinds := regexp.MustCompile("`check \"([a-z]+)\"`").FindAllStringSubmatch(m, -1)
+		if len(kinds) == 0 && !strings.Contains(m, "negotiate") {
+			t.Errorf("%s names no kind of check", m)
+		}
+		for _, k := range kinds {
+			if _, ok := checkKinds()[k[1]]; !ok {
+				t.Errorf("%s names %q, which is no kind of check", m, k[1])
+			}
 		}
 	}
 }

@@ -85,17 +85,15 @@ type server struct {
 	gone chan struct{}
 }
 
-// folder returns a folder in which every user may read, unlike those of testing.
+// folder returns a folder in which every user may read, unlike what testing makes.
 func folder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "govrrpd-servers-")
-	if err == nil {
-		err = os.Chmod(dir, 0o755)
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
 
@@ -289,8 +287,8 @@ type question struct {
 	reason string // part of why
 }
 
-// asked puts a server through everything: well, no for several reasons, hanging, well again, gone. gone is part of what is said then.
-func (s *server) asked(good checkers.Checker, gone string, no ...question) {
+// asked puts a server through everything: well, no for several reasons, hanging, well again, gone.
+func (s *server) asked(good checkers.Checker, no ...question) {
 	s.t.Helper()
 	s.well(good)
 	for _, q := range no {
@@ -301,7 +299,7 @@ func (s *server) asked(good checkers.Checker, gone string, no ...question) {
 	s.signal(syscall.SIGCONT)
 	s.well(good)
 	s.kill()
-	s.unwell("gone", good, timeout, gone)
+	s.unwell("gone", good, timeout, refused)
 }
 
 // refused is what is said of a port where nobody listens.
