@@ -5,8 +5,18 @@ import (
 	"time"
 )
 
-// maxSpread is the longest time over which the first probes of new checks are spread.
-const maxSpread = time.Second
+const (
+	// minSpread is the time over which the first probes of new checks are spread, where there are few.
+	minSpread = time.Second
+	// maxStarts is how many first probes begin in a second, where there are many: hosts in front of that many servers would take more
+	// at once for an attack.
+	maxStarts = 5000
+)
+
+// window returns the time over which the first probes of n new checks are spread.
+func window(n int, interval time.Duration) time.Duration {
+	return min(interval, max(minSpread, time.Duration(n)*time.Second/maxStarts))
+}
 
 // first returns when the first probe of a check that is new at now begins, and when the second one does. x in [0, 1) is the
 // check's place among all that are new.
@@ -16,8 +26,7 @@ const maxSpread = time.Second
 //
 // The first comes soon, so that no server goes unseen for an interval; but then all checks are crowded into one window. The second
 // is never more than an interval after the first, and they are spread over a whole interval: from then on the load is even.
-func first(now time.Time, interval time.Duration, x float64) (due, then time.Time) {
-	window := min(interval, maxSpread)
+func first(now time.Time, window, interval time.Duration, x float64) (due, then time.Time) {
 	due = now.Add(time.Duration(x * float64(window)))
 	then = now.Add(window + time.Duration(x*float64(interval)))
 	return due, then

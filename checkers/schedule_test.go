@@ -12,13 +12,28 @@ func TestFirstProbeComesWithinASecondAndTheSecondWithinAnInterval(t *testing.T) 
 	now := time.Unix(1000, 0)
 	for _, interval := range []time.Duration{50 * time.Millisecond, time.Second, 5 * time.Second, time.Hour} {
 		for _, x := range []float64{0, 0.001, 0.5, 0.999} {
-			due, then := first(now, interval, x)
+			due, then := first(now, window(1000, interval), interval, x)
 			if wait := due.Sub(now); wait < 0 || wait >= min(interval, time.Second) {
 				t.Errorf("interval %s, place %g: first probe after %s", interval, x, wait)
 			}
 			if gap := then.Sub(due); gap < min(interval, time.Second) || gap > interval {
 				t.Errorf("interval %s, place %g: second probe %s after the first", interval, x, gap)
 			}
+		}
+	}
+}
+
+func TestManyNewChecksTakeTheirTime(t *testing.T) {
+	for _, tt := range []struct {
+		n        int
+		interval time.Duration
+		want     time.Duration
+	}{
+		{1, 50 * time.Millisecond, 50 * time.Millisecond}, {5000, 5 * time.Second, time.Second}, {15000, 5 * time.Second, 3 * time.Second},
+		{50000, 5 * time.Second, 5 * time.Second}, {50000, time.Minute, 10 * time.Second},
+	} {
+		if got := window(tt.n, tt.interval); got != tt.want {
+			t.Errorf("%d checks every %s begin within %s, want %s", tt.n, tt.interval, got, tt.want)
 		}
 	}
 }

@@ -203,7 +203,7 @@ func (s *Set) startDue(ctx context.Context, now time.Time) time.Duration {
 
 func (s *Set) spread(now time.Time) {
 	for i, m := range s.fresh {
-		m.due, m.then = first(now, m.cfg.Interval, place(i, len(s.fresh), s.random()))
+		m.due, m.then = first(now, window(len(s.fresh), m.cfg.Interval), m.cfg.Interval, place(i, len(s.fresh), s.random()))
 		s.queue.add(m)
 	}
 	s.fresh = nil

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/govrrpd/govrrpd/ipvs"
 	"github.com/govrrpd/govrrpd/test/netns"
 )
@@ -100,27 +98,19 @@ func startEngine(s *scene, _ *netns.World, n *netns.Node, services int) func(*fi
 		e.Configure(next)
 		f.Writes = float64(<-answered - 1)
 		f.Weight = ms(time.Since(began))
-		f.Verdict = verdictCost(s, e, next, answered)
+		f.Verdict = verdictCost(e, next, answered)
 	}
 }
 
 // verdictCost returns the ms of CPU that this process uses for one health change, with the kernel's part.
-func verdictCost(s *scene, e *ipvs.Engine, vs []ipvs.VirtualServer, answered <-chan int) float64 {
-	before := usedCPU(s)
+func verdictCost(e *ipvs.Engine, vs []ipvs.VirtualServer, answered <-chan int) float64 {
+	before := used()
 	for i := range verdicts {
 		v := &vs[i/2%len(vs)]
 		e.SetHealth(ipvs.ServerID{Service: v.Name, Addr: v.Servers[0].Addr}, ipvs.Verdict{Condition: []ipvs.Condition{ipvs.Down, ipvs.Up}[i%2]})
 		<-answered
 	}
-	return ms(usedCPU(s)-before) / verdicts
-}
-
-func usedCPU(s *scene) time.Duration {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		s.Fatalf("%v", err)
-	}
-	return time.Duration(unix.TimevalToNsec(u.Utime) + unix.TimevalToNsec(u.Stime))
+	return ms(used()-before) / verdicts
 }
 
 // known reports whether a program is to be measured; all are when none is named.

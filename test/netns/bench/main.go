@@ -1,6 +1,6 @@
 // Command bench measures govrrpd side by side with keepalived, in one run on one machine: compare figures within a run only.
 //
-//	bench [-o bench.json] [-runs 10] [-scale 1m] [-tables 3] [-services 100,1000,10000] [-only failover|scale|addresses|tables]
+//	bench [-o bench.json] [-runs 10] [-scale 1m] [-tables 3] [-services 100,1000,10000] [-only failover|scale|addresses|tables|checks]
 //
 // It prints a table `metric, govrrpd, keepalived, ratio`, writes the same with every single figure as JSON, and ends with status 1 when
 // govrrpd misses a target. The runs of the daemons take turns, so that a slow moment of the machine hits both.
@@ -8,6 +8,7 @@
 //	addresses.go  namespaces of this kernel: many addresses taken over
 //	scale.go      namespaces of this kernel: a thousand virtual routers on four links
 //	failover.go   namespaces of this kernel: the cable of the master is pulled, a client pings
+//	checks.go     loopback of this kernel: fifty thousand checks; keepalived cannot, so that there is nothing beside it
 //	tables.go     a kernel with IPVS (bin/lab runs this program again, inside): a big IPVS table is programmed
 package main
 
@@ -43,6 +44,7 @@ type options struct {
 	who    string        // programs that fill them, with commas; empty for all
 	scale  time.Duration // that a thousand instances are watched
 	inside bool          // we are in the lab: measure tables, print the figures as JSON
+	answer bool          // we are the process that checks connect to
 }
 
 // parts are what is measured, in this order.
@@ -54,6 +56,7 @@ var parts = []struct {
 	{"scale", measureScale},
 	{"addresses", measureAddresses},
 	{"tables", measureTables},
+	{"checks", measureChecks},
 }
 
 func run(ctx context.Context, args []string) (met bool, err error) {
@@ -64,10 +67,14 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	fs.IntVar(&o.tables, "tables", 3, "tables that each program fills")
 	fs.StringVar(&o.sizes, "services", "100,1000,10000", "how many services the tables have")
 	fs.StringVar(&o.who, "programs", "", "fill tables with these alone: engine, floor, govrrpd, keepalived, ipvsadm -R")
-	fs.DurationVar(&o.scale, "scale", time.Minute, "how long a thousand instances are watched")
-	fs.StringVar(&o.only, "only", "", "measure this alone: failover, scale, addresses or tables")
+	fs.DurationVar(&o.scale, "scale", time.Minute, "how long a thousand instances, and the checks, are watched")
+	fs.StringVar(&o.only, "only", "", "measure this alone: failover, scale, addresses, tables or checks")
 	fs.BoolVar(&o.inside, "inside", false, "what bench tells itself in the lab")
+	fs.BoolVar(&o.answer, respondersFlag, false, "what bench tells itself beside fifty thousand checks")
 	_ = fs.Parse(args) // ExitOnError
+	if o.answer {
+		return true, respond()
+	}
 	if o.inside {
 		return true, insideLab(ctx, o)
 	}
