@@ -1,6 +1,7 @@
 // Package checkers asks real servers whether they are well, on schedule, and reports when the answer changes.
 //
-// A Checker asks once: TCP, HTTP and Script are the kinds, one file each. Health (monitor.go) turns single answers into a verdict
+// A Checker asks once; there is a type for each kind of question, from TCP and HTTP to SIP and Script. Those that connect share Target
+// (target.go), TLS (tls.go) and dialog (dialog.go), which keeps what a server can make us read in bounds. Health (monitor.go) turns single answers into a verdict
 // by counting, schedule.go says when the next question is due, and a Set (set.go) runs all checks: one goroutine that starts what
 // is due, and one goroutine per probe in flight.
 package checkers
@@ -29,7 +30,7 @@ type Weigher interface {
 // brings an equal one touches nothing.
 type Config struct {
 	Name     string        // unique; "shop 10.0.0.11:8080 http"
-	Checker  Checker       // TCP, HTTP or Script, by value; compared with reflect.DeepEqual
+	Checker  Checker       // such as a TCP or a Script, by value; compared with reflect.DeepEqual
 	Interval time.Duration // from the start of one probe to the start of the next; more than 0
 	Timeout  time.Duration // of the whole probe; more than 0
 	Rise     int           // consecutive successes that bring a failed server back; at least 1
@@ -61,7 +62,7 @@ func (c Config) Validate() error {
 		bad("fall is %d, want at least 1", c.Fall)
 	}
 	if c.Checker == nil {
-		bad("the check has no kind: want tcp, http or script")
+		bad("the check has no kind: want one such as TCP")
 	}
 	if v, ok := c.Checker.(interface{ Validate() error }); ok {
 		errs = append(errs, v.Validate())

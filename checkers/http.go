@@ -36,7 +36,7 @@ const maxInterim = 5
 // everything that a server can make us read passes one limit.
 type HTTP struct {
 	Target
-	TLS     *TLS              // nil: http, otherwise https; its Name is overridden by Host
+	TLS     *TLS              // nil: http, otherwise https; where it has no Name, that in Host is meant
 	Version string            // "1.0", "1.1" or "2"; empty: "1.1"
 	Method  string            // empty: "GET"
 	Host    string            // Host header and, without its port, TLS server name; empty: the address
