@@ -7,33 +7,42 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 // maxAnswer is how much of a server's answers a probe reads, in bytes, and of what it says in the handshake of TLS.
 const maxAnswer = 64 << 10
 
-// A meter is a connection from which only so much may be read. It lies under TLS, so that it counts all that a server sends.
+// A meter is a connection from which only so much may be read. It lies under TLS, so that it counts all that a server sends. Libraries
+// read from goroutines of their own.
 type meter struct {
 	net.Conn
-	left int // bytes
+	left atomic.Int64 // bytes
+}
+
+func newMeter(conn net.Conn, limit int64) *meter {
+	m := &meter{Conn: conn}
+	m.left.Store(limit)
+	return m
 }
 
 var errTooLong = errors.New("the answer is too long")
 
 // Read reads what is left, and then returns errTooLong.
 func (m *meter) Read(p []byte) (int, error) {
-	if m.left <= 0 {
+	left := m.left.Load()
+	if left <= 0 {
 		return 0, errTooLong
 	}
-	n, err := m.Conn.Read(p[:min(len(p), m.left)])
-	m.left -= n
+	n, err := m.Conn.Read(p[:min(int64(len(p)), left)])
+	m.left.Add(int64(-n))
 	return n, err
 }
 
 // why is the function of that name for what was read from m: an answer that was cut makes no sense, but that is not its fault.
 func (m *meter) why(ctx context.Context, err error) error {
-	if m.left <= 0 {
+	if m.left.Load() <= 0 {
 		return errTooLong
 	}
 	return why(ctx, err)
@@ -68,7 +77,7 @@ func dial(ctx context.Context, t Target, sec *TLS) (*dialog, error) {
 
 // converse makes a dialog of a connection.
 func converse(ctx context.Context, conn net.Conn) *dialog {
-	d := &dialog{ctx: ctx, wire: &meter{Conn: conn, left: maxAnswer}}
+	d := &dialog{ctx: ctx, wire: newMeter(conn, maxAnswer)}
 	d.stop = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // ends whatever Read or Write waits
 	d.Conn = d.wire
 	d.in = bufio.NewReader(d)
@@ -80,15 +89,15 @@ func (d *dialog) secure(t TLS) error {
 	if d.in.Buffered() > 0 {
 		return errors.New("the server said more before TLS than it was asked")
 	}
-	d.wire.left = maxAnswer
+	d.wire.left.Store(maxAnswer)
 	conn, err := t.client(d.ctx, d.wire)
 	if err != nil {
-		if d.wire.left <= 0 {
+		if d.wire.left.Load() <= 0 {
 			return fmt.Errorf("TLS with %s: %w", d.wire.RemoteAddr(), errTooLong)
 		}
 		return err
 	}
-	d.wire.left = maxAnswer
+	d.wire.left.Store(maxAnswer)
 	d.Conn = conn
 	d.in.Reset(d)
 	return nil

@@ -129,7 +129,7 @@ func TestMeterEndsAtItsLimit(t *testing.T) {
 		flood("", "x")(there)
 	}()
 	go here.Write([]byte("request"))
-	m := &meter{Conn: here, left: 10000}
+	m := newMeter(here, 10000)
 	n, err := io.Copy(io.Discard, m)
 	if n != 10000 || err != errTooLong {
 		t.Errorf("read %d bytes and %v, want 10000 and %v", n, err, errTooLong)

@@ -223,14 +223,14 @@ var userAgent = sync.OnceValue(func() string {
 
 // read reads the answer.
 func (c HTTP) read(d *dialog, req *http.Request) (page, error) {
-	d.wire.left = maxHeader
+	d.wire.left.Store(maxHeader)
 	res, err := readResponse(d.in, req)
 	if err != nil {
 		return page{}, fmt.Errorf("read header: %w", d.why(err))
 	}
 	defer res.Body.Close()
 	traceOf(d.ctx).phase("first byte")
-	d.wire.left = maxBodyWire
+	d.wire.left.Store(maxBodyWire)
 	return readPage(res, d.why)
 }
 

@@ -23,7 +23,7 @@ func roundTrip2(ctx context.Context, t Target, sec *TLS, req *http.Request) (p p
 	if err != nil {
 		return page{}, nil, err
 	}
-	d.wire.left = maxHeader + maxBodyWire
+	d.wire.left.Store(maxHeader + maxBodyWire)
 	transport := transport2(conn, sec != nil)
 	defer transport.CloseIdleConnections()
 	res, err := transport.RoundTrip(req.WithContext(ctx))

@@ -61,7 +61,7 @@ func (c SMTP) startTLS(d *dialog, client *smtp.Client) error {
 	if err != nil {
 		return err
 	}
-	d.wire.left = maxAnswer
+	d.wire.left.Store(maxAnswer)
 	if err := client.StartTLS(config); err != nil {
 		return fmt.Errorf("STARTTLS: %w", d.said(err))
 	}

@@ -67,7 +67,7 @@ func (c SQL) metered(ctx context.Context) (net.Conn, error) {
 	if end, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(end)
 	}
-	return &meter{Conn: conn, left: 2 * maxAnswer}, nil
+	return newMeter(conn, 2*maxAnswer), nil
 }
 
 func (c SQL) checkMySQL(ctx context.Context) error {
