@@ -40,10 +40,12 @@ func (t Target) validateSource() error {
 	return nil
 }
 
-// dialer returns what connects as t wants, without keep-alives: no connection of a probe lives long enough for one.
+// dialer returns what connects as t wants, without keep-alives: no connection of a probe lives long enough for one. It binds to no
+// address unless t has one: the kernel gives a socket that is bound before it connects a port that no other destination may share, and
+// looks for it among all that wait for their end.
 func (t Target) dialer() *net.Dialer {
 	d := &net.Dialer{KeepAlive: -1}
-	if t.Device != "" || t.Mark != 0 {
+	if t.Device != "" || t.Mark != 0 || t.Source.IsValid() {
 		d.Control = t.control
 	}
 	return d
@@ -59,6 +61,9 @@ func (t Target) control(_, _ string, c syscall.RawConn) error {
 		if t.Device != "" && err == nil {
 			err = unix.BindToDevice(int(fd), t.Device)
 		}
+		if t.Source.IsValid() { // the address only; a kernel that cannot do that binds to a port as well
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		}
 	})
 	if wrapped != nil {
 		return wrapped
@@ -66,20 +71,17 @@ func (t Target) control(_, _ string, c syscall.RawConn) error {
 	return err
 }
 
-// source returns the local address to bind to.
-func (t Target) source() netip.AddrPort {
-	if !t.Source.IsValid() {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(t.Source, 0)
-}
-
 // connect opens a TCP connection.
 func (t Target) connect(ctx context.Context) (*net.TCPConn, error) {
-	conn, err := t.dialer().DialTCP(ctx, "tcp", t.source(), t.Addr)
+	d := t.dialer()
+	if t.Source.IsValid() {
+		d.LocalAddr = &net.TCPAddr{IP: t.Source.AsSlice(), Zone: t.Source.Zone()}
+	}
+	dialed, err := d.DialContext(ctx, "tcp", t.Addr.String())
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", t.Addr, why(ctx, err))
 	}
+	conn := dialed.(*net.TCPConn)
 	traceOf(ctx).phase("connect")
 	if t.Proxy == 0 {
 		return conn, nil
@@ -106,9 +108,13 @@ func (t Target) proxyHeader(local netip.AddrPort) []byte {
 
 // connectUDP opens a UDP socket that hears only the server. The kernel's ICMP errors about what it sends come back as errors of it.
 func (t Target) connectUDP(ctx context.Context) (*net.UDPConn, error) {
-	conn, err := t.dialer().DialUDP(ctx, "udp", t.source(), t.Addr)
+	d := t.dialer()
+	if t.Source.IsValid() {
+		d.LocalAddr = &net.UDPAddr{IP: t.Source.AsSlice(), Zone: t.Source.Zone()}
+	}
+	conn, err := d.DialContext(ctx, "udp", t.Addr.String())
 	if err != nil {
 		return nil, fmt.Errorf("open a socket to %s: %w", t.Addr, why(ctx, err))
 	}
-	return conn, nil
+	return conn.(*net.UDPConn), nil
 }

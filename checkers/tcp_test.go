@@ -154,3 +154,17 @@ func TestTCPNeedsAnAddressAndAPort(t *testing.T) {
 		wantError(t, TCP{Target: at(addr)}.Validate(), want)
 	}
 }
+
+// TestProbesLeaveAsTheyAreTold: from the address that is wanted, by the interface, and from a port that others may share.
+func TestProbesLeaveAsTheyAreTold(t *testing.T) {
+	from := make(chan netip.AddrPort, 1)
+	addr := serve(t, func(conn net.Conn) { from <- conn.RemoteAddr().(*net.TCPAddr).AddrPort() })
+	wantError(t, probeFor(t, TCP{Target: Target{Addr: addr, Source: netip.MustParseAddr("127.0.0.7"), Device: "lo"}}, 5*time.Second), "")
+	if got := <-from; got.Addr() != netip.MustParseAddr("127.0.0.7") {
+		t.Errorf("the probe comes from %s, want 127.0.0.7", got)
+	}
+	err := probeFor(t, TCP{Target: Target{Addr: addr, Source: netip.MustParseAddr("192.0.2.1")}}, 5*time.Second)
+	wantError(t, err, "connect to "+addr.String()+": cannot assign requested address")
+	err = probeFor(t, TCP{Target: Target{Addr: addr, Device: "none0"}}, 5*time.Second)
+	wantError(t, err, "connect to "+addr.String()+": no such device")
+}

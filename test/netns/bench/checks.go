@@ -95,75 +95,97 @@ func runChecks(ctx context.Context, span time.Duration) (out steadyChecks, err e
 		return out, err
 	}
 	defer stop()
-	base, err := resident()
-	if err != nil {
-		return out, err
-	}
-	var mu sync.Mutex
-	var late []float64
-	var measuring atomic.Bool
-	note := func(d time.Duration) {
-		if measuring.Load() {
-			mu.Lock()
-			late = append(late, ms(max(0, d)))
-			mu.Unlock()
-		}
-	}
-	type news struct {
-		name string
-		at   time.Time
-	}
-	downs := make(chan news, checkedServers)
-	set := checkers.NewSet(func(name string, v checkers.Verdict) {
-		if !v.Up {
-			downs <- news{name, time.Now()}
-		}
-	}, slog.New(slog.DiscardHandler))
 	victims, err := newVictims()
 	if err != nil {
 		return out, err
 	}
-	set.Configure(checksOf(port, victims, note))
+	base, err := resident()
+	if err != nil {
+		return out, err
+	}
+	var l lateness
+	downs := make(chan time.Time, checkedServers)
+	set := checkers.NewSet(func(_ string, v checkers.Verdict) {
+		if !v.Up {
+			downs <- time.Now()
+		}
+	}, slog.New(slog.DiscardHandler))
+	set.Configure(checksOf(port, victims, l.note))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- set.Run(ctx) }()
+	if out, err = steady(ctx, span, &l, base); err != nil {
+		return out, err
+	}
+	out.alarms = len(downs)
+	if out.detected, err = kill(victims, downs); err != nil {
+		return out, err
+	}
+	cancel()
+	return out, <-ended
+}
+
+// steady measures what the checks cost in a span of time.
+func steady(ctx context.Context, span time.Duration, l *lateness, base int) (out steadyChecks, err error) {
 	if err := pause(ctx, checksSettle); err != nil {
 		return out, err
 	}
-	measuring.Store(true)
+	l.measuring.Store(true)
 	before, began := used(), time.Now()
 	if err := pause(ctx, span); err != nil {
 		return out, err
 	}
 	out.cpu = 100 * float64(used()-before) / float64(time.Since(began))
-	measuring.Store(false)
+	l.measuring.Store(false)
 	debug.FreeOSMemory()
 	now, err := resident()
 	if err != nil {
 		return out, err
 	}
 	out.memory = float64(now-base) / 1000 / checkedServers
-	mu.Lock()
-	defer mu.Unlock()
-	if len(late) == 0 {
-		return out, errors.New("no server was asked twice")
-	}
-	slices.Sort(late)
-	out.late = late[len(late)*99/100]
-	out.alarms = len(downs)
+	out.late, err = l.percentile(99)
+	return out, err
+}
+
+// kill ends servers one after the other, and returns how long each took to be noticed, in ms.
+func kill(victims []net.Listener, downs <-chan time.Time) (out []float64, err error) {
 	for _, v := range victims {
 		died := time.Now()
 		_ = v.Close()
 		select {
-		case n := <-downs:
-			out.detected = append(out.detected, ms(n.at.Sub(died)))
+		case at := <-downs:
+			out = append(out, ms(at.Sub(died)))
 		case <-time.After(2 * checkInterval):
 			return out, errors.New("a dead server is not reported")
 		}
 	}
-	cancel()
-	return out, <-ended
+	return out, nil
+}
+
+// lateness is how late probes were while it was measured.
+type lateness struct {
+	measuring atomic.Bool
+	mu        sync.Mutex
+	late      []float64 // ms
+}
+
+func (l *lateness) note(d time.Duration) {
+	if l.measuring.Load() {
+		l.mu.Lock()
+		l.late = append(l.late, ms(max(0, d)))
+		l.mu.Unlock()
+	}
+}
+
+func (l *lateness) percentile(p int) (float64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.late) == 0 {
+		return 0, errors.New("no server was asked twice")
+	}
+	slices.Sort(l.late)
+	return l.late[len(l.late)*p/100], nil
 }
 
 // newVictims returns listeners that are to die: servers of ports of their own.
