@@ -14,11 +14,12 @@ import (
 func TestPingAgainstTheKernel(t *testing.T) {
 	must(t, "", "ip", "netns", "add", "servers-router")
 	t.Cleanup(func() { must(t, "", "ip", "netns", "del", "servers-router") })
+	const beyond = "nsenter --net=/run/netns/servers-router " // `ip -n` wants to mount, which it cannot below a changed root
 	for _, line := range []string{
 		"ip link add near type veth peer name far netns servers-router", "ip addr add 10.1.0.1/24 dev near", "ip link set near up",
-		"ip -n servers-router addr add 10.1.0.2/24 dev far", "ip -n servers-router link set far up", "ip -n servers-router link set lo up",
-		"ip addr add 2001:db8:1::1/64 dev near nodad", "ip -n servers-router addr add 2001:db8:1::2/64 dev far nodad", "ip netns exec servers-router sysctl -qw net.ipv4.ip_forward=1",
-		"ip route add 10.2.0.0/16 via 10.1.0.2", "ip -n servers-router route add unreachable 10.2.1.0/24", "ip -n servers-router route add blackhole 10.2.2.0/24",
+		beyond + "ip addr add 10.1.0.2/24 dev far", beyond + "ip link set far up", beyond + "ip link set lo up",
+		"ip addr add 2001:db8:1::1/64 dev near nodad", beyond + "ip addr add 2001:db8:1::2/64 dev far nodad", beyond + "sysctl -qw net.ipv4.ip_forward=1",
+		"ip route add 10.2.0.0/16 via 10.1.0.2", beyond + "ip route add unreachable 10.2.1.0/24", beyond + "ip route add blackhole 10.2.2.0/24",
 		"ip route add unreachable 10.3.0.0/16",
 	} {
 		must(t, "", strings.Fields(line)...)

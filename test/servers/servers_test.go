@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 		err = netlink.LinkSetUp(lo)
 	}
 	if err == nil {
-		err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		err = private()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "the namespace:", err)
@@ -64,6 +65,30 @@ func enter() int {
 		return 1
 	}
 	return 0
+}
+
+// private keeps what is mounted here from the namespace that this one was copied from. Where the process lives below a changed root, no
+// path leads to the mount that holds it: a thread that enters the namespace once more, and ends, has its true root.
+func private() error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		done <- func() error {
+			own, err := os.Open("/proc/thread-self/ns/mnt")
+			if err != nil {
+				return err
+			}
+			defer own.Close()
+			if err := unix.Unshare(unix.CLONE_FS); err != nil {
+				return err
+			}
+			if err := unix.Setns(int(own.Fd()), unix.CLONE_NEWNS); err != nil {
+				return err
+			}
+			return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		}()
+	}()
+	return <-done
 }
 
 const (
