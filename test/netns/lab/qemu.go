@@ -57,7 +57,7 @@ func qemu(ctx context.Context, s *spec, o options) (int, error) {
 		"-kernel", slices.Max(images),
 		"-append", "console=ttyS0 quiet panic=-1 root=rootfs rootfstype=virtiofs rw init="+self+" "+specVariable+"="+s.path())
 	defer endFS()
-	return runGuest(ctx, cmd, s)
+	return runGuest(ctx, cmd, s, func() {})
 }
 
 // shareRoot starts the server of the guest's root file system and waits for its socket.

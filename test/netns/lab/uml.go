@@ -38,7 +38,7 @@ func uml(ctx context.Context, s *spec, o options) (int, error) {
 	cmd := exec.CommandContext(ctx, "linux.uml", "mem="+o.mem, "rootfstype=hostfs", "rootflags=/", "rw", "quiet", "panic=-1",
 		"init="+self, specVariable+"="+s.path(), "uml_dir="+s.folder, "umid=guest",
 		"con=null", "con0=null,fd:1", umlConsole(s), "con2=null,fd:4")
-	return runGuest(ctx, cmd, s)
+	return runGuest(ctx, cmd, s, onOneCPU)
 }
 
 func umlConsole(s *spec) string {
@@ -49,8 +49,8 @@ func umlConsole(s *spec) string {
 }
 
 // runGuest starts a guest kernel whose file descriptors 3 and 4 are the command's output and errors, and whose own output is the
-// kernel's console: that is shown only when the guest dies without a result.
-func runGuest(ctx context.Context, cmd *exec.Cmd, s *spec) (int, error) {
+// kernel's console: that is shown only when the guest dies without a result. The thread that starts the guest calls settle first.
+func runGuest(ctx context.Context, cmd *exec.Cmd, s *spec, settle func()) (int, error) {
 	var log tail
 	cmd.Stdout, cmd.Stderr = &log, &log
 	wait, err := connect(cmd)
@@ -64,7 +64,7 @@ func runGuest(ctx context.Context, cmd *exec.Cmd, s *spec) (int, error) {
 	}
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = 2 * time.Second
-	err = favoured(cmd)
+	err = favoured(cmd, settle)
 	if cmd.Process != nil {
 		err = errors.Join(err, killGroup(cmd.Process.Pid)) // the threads of a guest that was killed
 	}
@@ -85,11 +85,12 @@ const guestNice = -15
 // favoured runs cmd at guestNice; a user who may not have it goes without. The kernel weighs sessions first (autogroup) and nice
 // values within them, so the guest has a session of its own. The thread is there until the end: the guest is killed when the one
 // that started it dies.
-func favoured(cmd *exec.Cmd) error {
+func favoured(cmd *exec.Cmd, settle func()) error {
 	result := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread keeps its priority, and ends with this goroutine
 		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, guestNice)
+		settle()
 		err := cmd.Start()
 		if err == nil {
 			_ = os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", cmd.Process.Pid), []byte(strconv.Itoa(guestNice)), 0)
