@@ -115,7 +115,7 @@ breaks: programs tools-netns
 
 fuzz:
 	go test -run '^$$' -fuzz '^FuzzParsePacket$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./vrrp
-	for f in HTTPAnswer LineAnswers RedisAnswer SIPAnswer GRPCAnswer MQTTAnswer RADIUSAnswer AgentLine WeightFile Echo Expect; do \
+	for f in HTTPAnswer LineAnswers RedisAnswer SIPAnswer GRPCAnswer MQTTAnswer RADIUSAnswer AgentLine WeightFile Echo Expect SumMetric; do \
 	  go test -run '^$$' -fuzz "^Fuzz$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./checkers || exit 1; done
 	go test -run '^$$' -fuzz '^FuzzParsePacket$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./checkers/bfd
 	go test -run '^$$' -fuzz '^FuzzKernelRecords$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 5x ./checkers/track

@@ -36,6 +36,11 @@ type Config struct {
 	Rise     int           // consecutive successes that bring a failed server back; at least 1
 	Fall     int           // consecutive failures that take a server out; at least 1
 
+	// Quick, unless nil, is what most probes ask while the server is up: only every FullEvery-th one asks Checker, and those after a failure
+	// do. FullEvery is at least 2.
+	Quick     Checker
+	FullEvery int
+
 	// Initial is the health before the first answer; nothing is reported of it. Unknown comes up with the first success, Down wants
 	// Rise of them.
 	Initial State
@@ -63,6 +68,9 @@ func (c Config) Validate() error {
 	}
 	if c.Checker == nil {
 		bad("the check has no kind: want one such as TCP")
+	}
+	if c.Quick != nil && c.FullEvery < 2 {
+		bad("every probe of %d is a full one, want one of 2 or more", c.FullEvery)
 	}
 	if v, ok := c.Checker.(interface{ Validate() error }); ok {
 		errs = append(errs, v.Validate())

@@ -75,15 +75,21 @@ func (c HTTP) Validate() error {
 
 // Check asks, follows redirects, and judges the answer.
 func (c HTTP) Check(ctx context.Context) error {
+	_, err := c.get(ctx)
+	return err
+}
+
+// get is Check for those who want to see the page.
+func (c HTTP) get(ctx context.Context) (page, error) {
 	path := c.path()
 	for hop := 0; ; hop++ {
 		page, err := c.fetch(ctx, path)
 		if err != nil {
-			return err
+			return page, err
 		}
 		next, ok := c.redirected(page, path)
 		if !ok || hop >= c.Redirects {
-			return c.Page.judge(page)
+			return page, c.Page.judge(page)
 		}
 		path = next
 	}

@@ -105,10 +105,12 @@ type Outcome struct {
 	Phases   []Phase       `json:"phases,omitempty"`  // what the time went to, in order
 }
 
-// A monitor is what a Set keeps of one check. All of it is guarded by Set.mu, but cfg and late, which do not change.
+// A monitor is what a Set keeps of one check, or of several that differ only in their names. All of it is guarded by Set.mu, but cfg and
+// late, which do not change.
 type monitor struct {
-	cfg  Config
-	late error // what a probe that ran out of time says
+	cfg   Config   // with the name of the first of them, once
+	late  error    // what a probe that ran out of time says
+	names []string // of the checks, in the order of Configure; nil: it is none any more
 
 	health Health
 	since  time.Time
@@ -120,6 +122,8 @@ type monitor struct {
 
 	due     time.Time // of the next probe, or of the one in flight; zero: it has no place in the schedule yet
 	then    time.Time // of the probe after that, where it is known
+	load    followed  // by the policy of a Load
+	quick   int       // how many probes since the last full one
 	index   int       // in the queue, or -1
 	probe   *probe    // in flight, or nil
 	retired bool      // no longer a check of the set
@@ -136,7 +140,7 @@ func newMonitor(c Config, was *monitor) *monitor {
 	m.health.State = c.Initial
 	if was != nil && reflect.DeepEqual(was.cfg.Checker, c.Checker) {
 		m.health, m.since, m.weight, m.reason, m.last = was.health, was.since, was.weight, was.reason, was.last
-		m.recent, m.oldest = was.recent, was.oldest
+		m.recent, m.oldest, m.load = was.recent, was.oldest, was.load
 	}
 	return m
 }
@@ -163,7 +167,7 @@ func (m *monitor) observe(o Outcome, weight *int) (changed bool) {
 	}
 	switch {
 	case m.health.State == Down:
-		m.weight = nil
+		m.weight, m.load = nil, followed{}
 	case o.OK && !sameWeight(m.weight, weight):
 		m.weight, changed = weight, true
 	}
@@ -198,9 +202,26 @@ func (m *monitor) verdictReason() string {
 	return m.last.Reason
 }
 
-func (m *monitor) status() Status {
+// follow returns the weight that the policy makes of a load.
+func (m *monitor) follow(load float64) *int {
+	m.load = m.cfg.Checker.(Load).Policy.next(m.load, load)
+	weight := m.load.weight
+	return &weight
+}
+
+// pick returns what the next probe asks, and whether that is the quick question: it is only while all is well.
+func (m *monitor) pick() (c Checker, quick bool) {
+	if m.cfg.Quick == nil || m.health.State != Up || m.health.Failures > 0 || m.quick >= m.cfg.FullEvery-1 {
+		m.quick = 0
+		return m.cfg.Checker, false
+	}
+	m.quick++
+	return m.cfg.Quick, true
+}
+
+func (m *monitor) status(name string) Status {
 	s := Status{
-		Name:      m.cfg.Name,
+		Name:      name,
 		State:     m.health.State,
 		Since:     m.since,
 		Weight:    m.weight,

@@ -107,7 +107,7 @@ func TestStatusIsSnakeCaseJSON(t *testing.T) {
 	m.observe(Outcome{Start: time.Unix(100, 0).UTC(), Duration: time.Millisecond, Reason: "refused"}, nil)
 	five := 5
 	m.observe(Outcome{Start: time.Unix(102, 0).UTC(), Duration: time.Millisecond, OK: true}, &five)
-	got, err := json.MarshalIndent(m.status(), "", "  ")
+	got, err := json.MarshalIndent(m.status(m.cfg.Name), "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestStatusIsSnakeCaseJSON(t *testing.T) {
 	if err := json.Unmarshal(got, &back); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(m.status(), back); diff != "" {
+	if diff := cmp.Diff(m.status(m.cfg.Name), back); diff != "" {
 		t.Errorf("read back (-want +got):\n%s", diff)
 	}
 }

@@ -16,6 +16,9 @@ var (
 // A probe is one question on its way.
 type probe struct {
 	m      *monitor
+	name   string  // of its check; of the first, where several share it
+	ask    Checker // of m, or its quick one
+	quick  bool    // it is the quick one
 	start  time.Time
 	cancel context.CancelFunc
 	alarm  *time.Timer // goes off when the probe outlives its deadline
@@ -27,6 +30,7 @@ type probe struct {
 // An answer is what a Checker said.
 type answer struct {
 	weight  *int
+	load    *float64 // of which the policy makes the weight
 	err     error
 	warning string
 	phases  []Phase
@@ -42,7 +46,8 @@ func (s *Set) start(ctx context.Context, m *monitor, now time.Time) {
 		m.then = next(m.due, now, m.cfg.Interval)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, m.cfg.Timeout, m.late)
-	p := &probe{m: m, start: now, cancel: cancel}
+	p := &probe{m: m, name: m.names[0], start: now, cancel: cancel}
+	p.ask, p.quick = m.pick()
 	s.probes.Add(1) // for the alarm: whoever stops it, or it itself, is done with it
 	p.alarm = time.AfterFunc(m.cfg.Timeout+grace, func() {
 		defer s.probes.Done()
@@ -55,8 +60,10 @@ func (s *Set) start(ctx context.Context, m *monitor, now time.Time) {
 
 // stillHung counts a failure instead of starting a second probe beside one that hangs. The caller holds s.mu.
 func (s *Set) stillHung(m *monitor, now time.Time) {
-	if m.observe(Outcome{Start: now, Reason: errHung.Error()}, nil) && s.tell(m.cfg.Name, m.verdict()) {
-		s.probes.Go(func() { s.deliver(m.cfg.Name) })
+	if m.observe(Outcome{Start: now, Reason: errHung.Error()}, nil) {
+		for _, name := range s.tellAll(m) {
+			s.probes.Go(func() { s.deliver(name) })
+		}
 	}
 	m.due, m.then = now.Add(m.cfg.Interval), time.Time{}
 	s.queue.add(m)
@@ -68,7 +75,7 @@ func (s *Set) run(ctx context.Context, p *probe) {
 	defer func() {
 		if r := recover(); r != nil {
 			a = answer{err: fmt.Errorf("the check panicked: %v", r)}
-			s.log.Error("check panicked", "check", p.m.cfg.Name, "panic", r, "stack", string(debug.Stack()))
+			s.log.Error("check panicked", "check", p.name, "panic", r, "stack", string(debug.Stack()))
 		}
 		p.cancel()
 		if p.alarm.Stop() {
@@ -76,14 +83,21 @@ func (s *Set) run(ctx context.Context, p *probe) {
 		}
 		s.settle(p, a, true)
 	}()
-	a = ask(ctx, p.m.cfg.Checker)
+	a = ask(ctx, p.ask)
 }
 
 func ask(ctx context.Context, c Checker) answer {
 	var t trace
 	ctx = withTrace(ctx, &t)
-	weight, err := askWeight(ctx, c)
-	return answer{weight: weight, err: err, warning: t.warning, phases: t.phases}
+	var a answer
+	if l, ok := c.(Load); ok {
+		load, err := l.measure(ctx)
+		a.load, a.err = &load, err
+	} else {
+		a.weight, a.err = askWeight(ctx, c)
+	}
+	a.warning, a.phases = t.warning, t.phases
+	return a
 }
 
 func askWeight(ctx context.Context, c Checker) (*int, error) {
@@ -104,19 +118,19 @@ func (s *Set) settle(p *probe, a answer, ended bool) {
 	o := Outcome{Start: p.start, Duration: time.Since(p.start), OK: a.err == nil, Warning: a.warning, Phases: a.phases}
 	if a.err != nil {
 		o.Reason = a.err.Error()
-		s.log.Debug("check failed", "check", p.m.cfg.Name, "reason", o.Reason)
+		s.log.Debug("check failed", "check", p.name, "reason", o.Reason)
 	}
-	if s.record(p, o, a.weight, ended) {
-		s.deliver(p.m.cfg.Name)
+	for _, name := range s.record(p, o, a, ended) {
+		s.deliver(name)
 	}
 }
 
 // warns reports whether a warning is news. The caller holds s.mu.
 func (m *monitor) warns(o Outcome) bool { return o.Warning != "" && o.Warning != m.last.Warning }
 
-// record does the part of settle that needs s.mu: it gives the slot back and the check to the schedule. It reports whether the
-// caller must deliver.
-func (s *Set) record(p *probe, o Outcome, weight *int, ended bool) (deliver bool) {
+// record does the part of settle that needs s.mu: it gives the slot back and the check to the schedule. It returns the names of which the
+// caller must deliver the news.
+func (s *Set) record(p *probe, o Outcome, a answer, ended bool) (deliver []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := p.m
@@ -124,20 +138,34 @@ func (s *Set) record(p *probe, o Outcome, weight *int, ended bool) (deliver bool
 		m.probe = nil
 	}
 	if p.settled {
-		return false
+		return nil
 	}
 	p.settled = true
+	if s.running == s.limit {
+		defer s.poke()
+	}
 	s.running--
-	defer s.poke()
 	if m.retired || s.stopped {
-		return false
+		return nil
 	}
 	m.due, m.then = later(m.then, o.Start.Add(o.Duration)), time.Time{}
 	s.queue.add(m)
-	if m.warns(o) {
-		s.log.Warn("check warns", "check", m.cfg.Name, "warning", o.Warning)
+	if m.due.Before(s.awake) {
+		defer s.poke()
 	}
-	return m.observe(o, weight) && s.tell(m.cfg.Name, m.verdict())
+	if p.quick { // of this it asked nothing
+		a.weight, o.Warning = m.weight, m.last.Warning
+	}
+	if o.OK && a.load != nil {
+		a.weight = m.follow(*a.load)
+	}
+	if m.warns(o) {
+		s.log.Warn("check warns", "check", p.name, "warning", o.Warning)
+	}
+	if !m.observe(o, a.weight) {
+		return nil
+	}
+	return s.tellAll(m)
 }
 
 func later(a, b time.Time) time.Time {
@@ -153,6 +181,18 @@ func (s *Set) tell(name string, v Verdict) bool {
 	_, busy := s.news[name]
 	s.news[name] = &v
 	return !busy
+}
+
+// tellAll makes the verdict of m the newest that is to be told of all its names, and returns those that the caller must deliver. The
+// caller holds s.mu.
+func (s *Set) tellAll(m *monitor) (deliver []string) {
+	v := m.verdict()
+	for _, name := range m.names {
+		if s.tell(name, v) {
+			deliver = append(deliver, name)
+		}
+	}
+	return deliver
 }
 
 // deliver reports until nothing is left to tell of name.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"sync"
 	"syscall"
@@ -23,11 +22,16 @@ const (
 	// grace is how long past its deadline a probe may take to end before it counts as hung.
 	grace = 500 * time.Millisecond
 
+	// crowd is how many checks are so many that a wake-up for each costs more than it is worth: those that are due within a beat then
+	// start together.
+	crowd = 1000
+	beat  = 5 * time.Millisecond
+
 	// idle is how long the scheduler sleeps when nothing is due; it is woken when that changes.
 	idle = time.Hour
 )
 
-// A Set runs checks: each one on its own schedule, its probes one at a time.
+// A Set runs checks: each one on its own schedule, its probes one at a time. Checks that differ only in their names share their probes.
 //
 // The goroutine that calls Run starts what is due. Each probe has a goroutine, which also delivers the reports that come of it.
 type Set struct {
@@ -39,13 +43,16 @@ type Set struct {
 	probes sync.WaitGroup
 
 	mu       sync.Mutex
-	monitors map[string]*monitor // all checks, by name
-	order    []*monitor          // all checks, as configured
-	fresh    []*monitor          // checks that wait for a place in the schedule
-	queue    queue               // checks that wait for their time
-	running  int                 // probes that hold one of limit slots
-	stopped  bool                // Run is over
-	news     map[string]*Verdict // names with a delivery under way; the value, if any, is what to tell next
+	monitors map[string]*monitor     // of all checks, by name; checks that ask the same share one
+	asked    map[question][]*monitor // those that may be shared
+	order    []string                // names of all checks, as configured
+	fresh    []*monitor              // those that wait for a place in the schedule
+	queue    queue                   // those that wait for their time
+	awake    time.Time               // when the scheduler looks again by itself
+	running  int                     // probes that hold one of limit slots
+	stopped  bool                    // Run is over
+	told     map[string]error        // what was told of each source, the newest
+	news     map[string]*Verdict     // names with a delivery under way; the value, if any, is what to tell next
 }
 
 // NewSet returns a Set without checks; nothing happens before Run. See Report for how report is called. Each verdict
@@ -63,6 +70,7 @@ func newSet(report Report, log *slog.Logger, limit int, random func() float64) *
 		random:   random,
 		wake:     make(chan struct{}, 1),
 		monitors: make(map[string]*monitor),
+		told:     make(map[string]error),
 		news:     make(map[string]*Verdict),
 	}
 }
@@ -81,23 +89,27 @@ func openFiles() uint64 {
 	return l.Cur
 }
 
-// Configure makes cfgs, which have passed Validate and have different names, the checks of the set. A check that did not change keeps
-// its health, its schedule and its probe in flight. One whose schedule or counts changed keeps its health; one with another Checker
-// starts from Unknown, but nothing is reported before its first verdict. Of one that is gone no report begins after Configure returned;
-// one that had begun may still be running.
+// Configure makes cfgs, which have passed Validate and have different names, the checks of the set. Those that differ only in their names
+// are asked once for all. A check that did not change keeps its health, its schedule and its probe in flight. One whose schedule or counts
+// changed keeps its health; one with another Checker starts from Unknown, but nothing is reported before its first verdict, unless another
+// check has asked the same before. Of one that is gone no report begins after Configure returned; one that had begun may still be running.
 func (s *Set) Configure(cfgs []Config) {
 	defer s.poke()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.monitors
+	old, asked := s.monitors, s.asked
 	s.monitors = make(map[string]*monitor, len(cfgs))
-	s.order = make([]*monitor, 0, len(cfgs))
+	s.asked = make(map[question][]*monitor, len(asked))
+	s.order = make([]string, 0, len(cfgs))
 	s.fresh = nil
+	for _, m := range old {
+		m.names = nil
+	}
 	for _, c := range cfgs {
-		s.adopt(c, old[c.Name])
+		s.adopt(c, old[c.Name], asked)
 	}
 	for name, m := range old {
-		if s.monitors[name] != m {
+		if m.names == nil {
 			s.retire(m)
 		}
 		if s.monitors[name] == nil && s.news[name] != nil {
@@ -106,9 +118,9 @@ func (s *Set) Configure(cfgs []Config) {
 	}
 }
 
-// adopt makes c a check of the set. was is what there was under its name, or nil. A Config that cannot run is left out: it would
-// stop those that can.
-func (s *Set) adopt(c Config, was *monitor) {
+// adopt makes c a check of the set. was is what there was under its name, or nil, and asked are all that there were. A Config that cannot
+// run is left out: it would stop those that can.
+func (s *Set) adopt(c Config, was *monitor, asked map[question][]*monitor) {
 	err := c.Validate()
 	if s.monitors[c.Name] != nil {
 		err = errors.New("another check has this name")
@@ -117,15 +129,39 @@ func (s *Set) adopt(c Config, was *monitor) {
 		s.log.Error("check left out", "check", c.Name, "error", err)
 		return
 	}
-	m := was
-	if was == nil || !reflect.DeepEqual(was.cfg, c) {
+	m, fresh := s.monitor(c, was, asked)
+	m.names = append(m.names, c.Name)
+	s.monitors[c.Name] = m
+	s.order = append(s.order, c.Name)
+	if _, told := c.Checker.(Told); told && fresh {
+		s.hear(m)
+		return
+	}
+	if m != was && !fresh && !m.last.Start.IsZero() && m.health.State != Unknown && !s.stopped && s.tell(c.Name, m.verdict()) {
+		s.probes.Go(func() { s.deliver(c.Name) })
+	}
+}
+
+// monitor returns the one that c is to have: that of a check before it, the one that it had, one that another check had, or a fresh one.
+func (s *Set) monitor(c Config, was *monitor, asked map[question][]*monitor) (m *monitor, fresh bool) {
+	q := questionOf(c)
+	if m := find(s.asked[q], c); m != nil {
+		return m, false
+	}
+	m = was
+	if was == nil || !was.cfg.same(c) {
+		m = find(asked[q], c)
+	}
+	if fresh = m == nil; fresh {
 		m = newMonitor(c, was)
 	}
-	if m.due.IsZero() {
+	if _, told := c.Checker.(Told); m.due.IsZero() && !told {
 		s.fresh = append(s.fresh, m)
 	}
-	s.monitors[c.Name] = m
-	s.order = append(s.order, m)
+	if q != (question{}) {
+		s.asked[q] = append(s.asked[q], m)
+	}
+	return m, fresh
 }
 
 // retire takes m out of the schedule and ends its probe.
@@ -188,6 +224,12 @@ func (s *Set) startDue(ctx context.Context, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spread(now)
+	wait := s.startAll(ctx, now)
+	s.awake = now.Add(wait)
+	return wait
+}
+
+func (s *Set) startAll(ctx context.Context, now time.Time) (wait time.Duration) {
 	for s.running < s.limit {
 		m := s.queue.takeDue(now)
 		if m == nil {
@@ -198,7 +240,11 @@ func (s *Set) startDue(ctx context.Context, now time.Time) time.Duration {
 	if len(s.queue) == 0 || s.running >= s.limit { // the end of a probe wakes us
 		return idle
 	}
-	return s.queue[0].due.Sub(now)
+	wait = s.queue[0].due.Sub(now)
+	if len(s.queue) >= crowd {
+		wait = max(wait, beat)
+	}
+	return wait
 }
 
 func (s *Set) spread(now time.Time) {
@@ -214,8 +260,8 @@ func (s *Set) Status() []Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]Status, 0, len(s.order))
-	for _, m := range s.order {
-		out = append(out, m.status())
+	for _, name := range s.order {
+		out = append(out, s.monitors[name].status(name))
 	}
 	return out
 }

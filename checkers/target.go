@@ -16,6 +16,7 @@ type Target struct {
 	Source netip.Addr     // the address to connect from; zero: the kernel's choice
 	Device string         // the interface to leave by; empty: the kernel's choice
 	Mark   uint32         // the firewall mark of what is sent; 0: none
+	Toward netip.Addr     // unless zero, and Source is: connect from the address from which this one is reached
 	Proxy  uint8          // the version of the PROXY protocol that a TCP connection begins with, 1 or 2; 0: none
 }
 
@@ -40,6 +41,9 @@ func (t Target) validateSource() error {
 	return nil
 }
 
+// Connect returns a check that only connects.
+func (t Target) Connect() TCP { return TCP{Target: t} }
+
 // dialer returns what connects as t wants, without keep-alives: no connection of a probe lives long enough for one. It binds to no
 // address unless t has one: the kernel gives a socket that is bound before it connects a port that no other destination may share, and
 // looks for it among all that wait for their end.
@@ -54,25 +58,49 @@ func (t Target) dialer() *net.Dialer {
 // control sets the options of a socket that has not connected yet.
 func (t Target) control(_, _ string, c syscall.RawConn) error {
 	var err error
-	wrapped := c.Control(func(fd uintptr) {
-		if t.Mark != 0 {
-			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(t.Mark))
-		}
-		if t.Device != "" && err == nil {
-			err = unix.BindToDevice(int(fd), t.Device)
-		}
-		if t.Source.IsValid() { // the address only; a kernel that cannot do that binds to a port as well
-			_ = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-		}
-	})
+	wrapped := c.Control(func(fd uintptr) { err = t.options(int(fd)) })
 	if wrapped != nil {
 		return wrapped
 	}
 	return err
 }
 
+func (t Target) options(fd int) error {
+	if t.Mark != 0 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(t.Mark)); err != nil {
+			return err
+		}
+	}
+	if t.Device != "" {
+		if err := unix.BindToDevice(fd, t.Device); err != nil {
+			return err
+		}
+	}
+	if t.Source.IsValid() { // the address only; a kernel that cannot do that binds to a port as well
+		_ = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	}
+	return nil
+}
+
+// settled returns t with the source that it leads to, if any.
+func (t Target) settled() (Target, error) {
+	if t.Source.IsValid() || !t.Toward.IsValid() {
+		return t, nil
+	}
+	conn, err := net.Dial("udp", netip.AddrPortFrom(t.Toward, t.Addr.Port()).String()) // which sends nothing
+	if err != nil {
+		return t, fmt.Errorf("find the way to %s: %w", t.Toward, plain(err))
+	}
+	t.Source = conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	return t, conn.Close()
+}
+
 // connect opens a TCP connection.
 func (t Target) connect(ctx context.Context) (*net.TCPConn, error) {
+	t, err := t.settled()
+	if err != nil {
+		return nil, err
+	}
 	d := t.dialer()
 	if t.Source.IsValid() {
 		d.LocalAddr = &net.TCPAddr{IP: t.Source.AsSlice(), Zone: t.Source.Zone()}
@@ -108,6 +136,10 @@ func (t Target) proxyHeader(local netip.AddrPort) []byte {
 
 // connectUDP opens a UDP socket that hears only the server. The kernel's ICMP errors about what it sends come back as errors of it.
 func (t Target) connectUDP(ctx context.Context) (*net.UDPConn, error) {
+	t, err := t.settled()
+	if err != nil {
+		return nil, err
+	}
 	d := t.dialer()
 	if t.Source.IsValid() {
 		d.LocalAddr = &net.UDPAddr{IP: t.Source.AsSlice(), Zone: t.Source.Zone()}

@@ -28,11 +28,7 @@ func (c TCP) Validate() error {
 // Check connects, speaks and listens.
 func (c TCP) Check(ctx context.Context) error {
 	if c.TLS == nil && c.Send == "" && c.Expect.empty() {
-		conn, err := c.connect(ctx)
-		if err != nil {
-			return err
-		}
-		return conn.Close()
+		return c.reach(ctx)
 	}
 	d, err := dial(ctx, c.Target, c.TLS)
 	if err != nil {

@@ -165,7 +165,7 @@ func (e *Engine) apply(c *Config) error {
 		return nil
 	}
 	sender, err := e.network.Open(c) // a session that cannot hear may hear later
-	p := &peer{config: c, sender: sender, since: time.Now(), verdict: Verdict{Reason: notYetUp}, session: NewSession(c, e.discriminator())}
+	p := &peer{config: c, sender: sender, since: time.Now(), verdict: Verdict{Reason: NotYetUp}, session: NewSession(c, e.discriminator())}
 	if c.AdminDown {
 		p.verdict.Reason = "administratively down here"
 	}

@@ -103,8 +103,8 @@ func (p *peer) judge(before Session, waited time.Duration) Verdict {
 	case s.Diag == DiagNeighborDown:
 		return Verdict{Reason: "neighbour signalled down: " + s.Remote.Diag.String()}
 	}
-	return Verdict{Reason: notYetUp}
+	return Verdict{Reason: NotYetUp}
 }
 
-// notYetUp is the reason of a session that never was up.
-const notYetUp = "the neighbour was not heard yet"
+// NotYetUp is the reason of a session that never was up.
+const NotYetUp = "the neighbour was not heard yet"
