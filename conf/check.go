@@ -22,15 +22,18 @@ type rawCheck struct {
 	Kind      string         `hcl:"kind,label"`
 	KindRange hcl.Range      `hcl:"kind,label_range"`
 	Place     hcl.Range      `hcl:",def_range"`
+	Load      bool           // it stands for a load block
 	Interval  *hcl.Attribute `hcl:"interval,optional"`
 	Timeout   *hcl.Attribute `hcl:"timeout,optional"`
 	Rise      *hcl.Attribute `hcl:"rise,optional"`
 	Fall      *hcl.Attribute `hcl:"fall,optional"`
+	FullEvery *hcl.Attribute `hcl:"full_every,optional"`
 
 	Address   *hcl.Attribute `hcl:"address,optional"`
 	Source    *hcl.Attribute `hcl:"source,optional"`
 	Interface *hcl.Attribute `hcl:"interface,optional"`
 	Mark      *hcl.Attribute `hcl:"mark,optional"`
+	Via       *hcl.Attribute `hcl:"via,optional"`
 	Proxy     *hcl.Attribute `hcl:"proxy_protocol,optional"`
 	Protocol  *hcl.Attribute `hcl:"protocol,optional"`
 
@@ -65,6 +68,7 @@ type rawCheck struct {
 	Password *hcl.Attribute `hcl:"password,optional"`
 	Secret   *hcl.Attribute `hcl:"secret,optional"`
 
+	Session  *hcl.Attribute `hcl:"session,optional"`
 	Service  *hcl.Attribute `hcl:"service,optional"`
 	Helo     *hcl.Attribute `hcl:"helo,optional"`
 	Query    *hcl.Attribute `hcl:"query,optional"`
@@ -100,11 +104,16 @@ type subject struct {
 	service *service
 	addr    netip.AddrPort
 	weight  int // configured
+
+	anyCheck bool // one check that is well is enough
+
+	dest ipvs.Dest // how the service reaches it
 }
 
-// checksOf builds the checks of one real server. Expressions in them may use server.address, server.ip and server.port.
-func (d *decoder) checksOf(of subject, raw []rawCheck) []Check {
-	if len(raw) == 0 {
+// checksOf builds the checks of one real server, and what measures its load. Expressions in them may use server.address, server.ip and
+// server.port.
+func (d *decoder) checksOf(of subject, checks []rawCheck, loads []rawLoad) []Check {
+	if len(checks)+len(loads) == 0 {
 		return nil
 	}
 	outer := d.ctx
@@ -112,17 +121,24 @@ func (d *decoder) checksOf(of subject, raw []rawCheck) []Check {
 	d.ctx = outer.NewChild()
 	d.ctx.Variables = map[string]cty.Value{"server": serverValue(of.addr)}
 	var out []Check
-	kinds := map[string]int{}
-	for i := range raw {
-		c, ok := d.check(&raw[i], of)
-		if kinds[raw[i].Kind]++; !ok {
-			continue
+	names := map[string]int{}
+	add := func(c checkers.Config, ok bool, kind string, load bool) {
+		if names[kind]++; !ok {
+			return
 		}
-		c.Name = fmt.Sprintf("%s %s %s", of.service.Name, of.addr, raw[i].Kind)
-		if n := kinds[raw[i].Kind]; n > 1 {
+		c.Name = fmt.Sprintf("%s %s %s", of.service.Name, of.addr, kind)
+		if n := names[kind]; n > 1 {
 			c.Name += " " + strconv.Itoa(n)
 		}
-		out = append(out, Check{Config: c, Server: ipvs.ServerID{Service: of.service.Name, Addr: of.addr}})
+		out = append(out, Check{Config: c, Server: ipvs.ServerID{Service: of.service.Name, Addr: of.addr}, Any: of.anyCheck, Load: load})
+	}
+	for i := range checks {
+		c, ok := d.check(&checks[i], of)
+		add(c, ok, checks[i].Kind, false)
+	}
+	for i := range loads {
+		c, ok := d.load(&loads[i], of)
+		add(c, ok, "load "+loads[i].Kind, true)
 	}
 	return out
 }
@@ -151,41 +167,69 @@ func (d *decoder) check(raw *rawCheck, of subject) (checkers.Config, bool) {
 			cmp.Or(translations()[raw.Kind], suggest(raw.Kind, slices.Values(kinds)), "the kinds are "+strings.Join(kinds, ", ")))
 		return c, false
 	}
-	d.unsuitable(raw, kind)
-	c.Checker = kind.build(d, raw, of)
+	allowed := slices.Concat(commonKeywords, kind.keywords)
+	if raw.Kind == "bfd" { // which is told, and not asked
+		allowed = kind.keywords
+	}
+	d.unsuitable(raw, allowed, fmt.Sprintf("check %q", raw.Kind), func(keyword string) string { return unsuitableHint(raw.Kind, keyword) })
+	if c.Checker = kind.build(d, raw, of); raw.Kind == "bfd" {
+		c.Fall = 1
+	}
+	d.quick(raw, &c)
 	return c, len(d.diags) == before && of.addr.IsValid()
+}
+
+// quick reads how many probes only connect. A check that does nothing else has no use for it.
+func (d *decoder) quick(raw *rawCheck, c *checkers.Config) {
+	if raw.FullEvery == nil || !d.number(raw.FullEvery, 2, 1000, "", &c.FullEvery) {
+		return
+	}
+	full, ok := c.Checker.(interface{ Connect() checkers.TCP })
+	if !ok {
+		return // the kind has no such keyword, which is told elsewhere
+	}
+	quick := full.Connect()
+	if reflect.DeepEqual(c.Checker, quick) {
+		d.problem(raw.FullEvery.NameRange, "this check does nothing but connect, so full_every changes nothing", "remove full_every")
+	}
+	c.Quick = quick
 }
 
 // commonKeywords are those of every kind.
 var commonKeywords = []string{"interval", "timeout", "rise", "fall"}
 
-// unsuitable reports keywords that only other kinds of check have.
-func (d *decoder) unsuitable(raw *rawCheck, kind checkKind) {
+// unsuitable reports keywords of raw, a block with a kind, that are not among allowed.
+func (d *decoder) unsuitable(raw any, allowed []string, block string, hint func(keyword string) string) {
 	v := reflect.ValueOf(raw).Elem()
 	for i := range v.NumField() {
 		a, ok := v.Field(i).Interface().(*hcl.Attribute)
-		if !ok || a == nil || slices.Contains(commonKeywords, a.Name) || slices.Contains(kind.keywords, a.Name) {
+		if !ok || a == nil || slices.Contains(allowed, a.Name) {
 			continue
 		}
-		d.problem(a.NameRange, fmt.Sprintf("check %q has no %s", raw.Kind, a.Name), unsuitableHint(raw.Kind, a.Name))
+		d.problem(a.NameRange, fmt.Sprintf("%s has no %s", block, a.Name), hint(a.Name))
 	}
 }
 
-// unsuitableHint names the kinds that have a keyword.
+// unsuitableHint tells what to write instead of a keyword that a kind of check does not have.
 func unsuitableHint(kind, keyword string) string {
 	if keyword == "address" && kind == "script" {
 		return `remove it; the command may use "${server.ip}" and "${server.port}"`
 	}
+	return hintOfKinds("check", keyword, checkKindNames(), func(name string) []string { return checkKinds()[name].keywords })
+}
+
+// hintOfKinds names the kinds that have a keyword, if they are few.
+func hintOfKinds(block, keyword string, kinds []string, keywords func(kind string) []string) string {
 	var others []string
-	for _, name := range checkKindNames() {
-		if slices.Contains(checkKinds()[name].keywords, keyword) {
+	for _, name := range kinds {
+		if slices.Contains(keywords(name), keyword) {
 			others = append(others, name)
 		}
 	}
-	if len(others) > 6 {
+	if len(others) == 0 || len(others) > 6 {
 		return "remove it"
 	}
-	return "remove it, or write check " + oneOf(others)
+	return fmt.Sprintf("remove it, or write %s %s", block, oneOf(others))
 }
 
 // schedule reads what all kinds have in common.

@@ -17,7 +17,7 @@ import (
 )
 
 func (d *decoder) http(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.HTTP{Target: d.target(raw, of.addr), Path: "/"}
+	c := checkers.HTTP{Target: d.target(raw, of), Path: "/"}
 	if raw.Kind == "https" {
 		c.TLS = new(checkers.TLS)
 		d.tlsOptions(raw, c.TLS)

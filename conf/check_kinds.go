@@ -1,7 +1,9 @@
 package conf
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -21,28 +23,33 @@ type checkKind struct {
 func checkKindNames() []string {
 	return []string{
 		"tcp", "http", "https", "grpc", "udp", "ping", "dns", "smtp", "imap", "pop", "ftp", "nntp", "ldap", "mysql", "postgresql", "redis", "sip", "radius",
-		"ntp", "mqtt", "script", "external", "agent", "file", "on", "off",
+		"ntp", "mqtt", "script", "external", "agent", "file", "bfd", "on", "off",
 	}
 }
 
 // over are the keywords of a protocol over TCP, which may be secured, with its own.
 func over(own ...string) []string {
-	return slices.Concat(targetKeywords, []string{"proxy_protocol", "tls"}, trustKeywords, own)
+	return slices.Concat(probeKeywords, []string{"proxy_protocol", "tls", "full_every"}, trustKeywords, own)
+}
+
+// overEither are those of a protocol that UDP carries, too, where there is nothing to connect to.
+func overEither(own ...string) []string {
+	return slices.DeleteFunc(over(own...), func(k string) bool { return k == "full_every" })
 }
 
 // checkKinds returns the kinds by their names.
 func checkKinds() map[string]checkKind {
 	expect := []string{"send", "send_bytes", "prefix", "bytes", "contains", "match"}
-	page := slices.Concat(targetKeywords, []string{"proxy_protocol", "path", "host", "status", "contains", "match", "method", "headers", "body", "version", "redirects", "digest", "json"})
+	page := slices.Concat(probeKeywords, []string{"proxy_protocol", "full_every", "path", "host", "status", "contains", "match", "method", "headers", "body", "version", "redirects", "digest", "json"})
 	lines := over("user", "password")
 	kinds := map[string]checkKind{
 		"tcp":        {over(expect...), (*decoder).tcp},
 		"http":       {page, (*decoder).http},
 		"https":      {slices.Concat(page, trustKeywords), (*decoder).http},
 		"grpc":       {over("service"), (*decoder).grpc},
-		"udp":        {slices.Concat(targetKeywords, expect, []string{"reply"}), (*decoder).udp},
+		"udp":        {slices.Concat(probeKeywords, expect, []string{"reply"}), (*decoder).udp},
 		"ping":       {[]string{"host", "size"}, (*decoder).ping},
-		"dns":        {over("protocol", "query", "type", "rcode", "answers"), (*decoder).dns},
+		"dns":        {overEither("protocol", "query", "type", "rcode", "answers"), (*decoder).dns},
 		"smtp":       {over("helo"), (*decoder).smtp},
 		"imap":       {lines, lineKind(checkers.IMAP)},
 		"pop":        {lines, lineKind(checkers.POP)},
@@ -52,14 +59,15 @@ func checkKinds() map[string]checkKind {
 		"mysql":      {over("user", "password", "database", "query"), sqlKind(checkers.MySQL)},
 		"postgresql": {over("user", "password", "database", "query"), sqlKind(checkers.PostgreSQL)},
 		"redis":      {over("user", "password", "role"), (*decoder).redis},
-		"sip":        {over("protocol", "uri", "from"), (*decoder).sip},
-		"radius":     {slices.Concat(targetKeywords, []string{"user", "password", "secret"}), (*decoder).radius},
-		"ntp":        {slices.Concat(targetKeywords, []string{"max_stratum", "max_offset"}), (*decoder).ntp},
+		"sip":        {overEither("protocol", "uri", "from"), (*decoder).sip},
+		"radius":     {slices.Concat(probeKeywords, []string{"user", "password", "secret"}), (*decoder).radius},
+		"ntp":        {slices.Concat(probeKeywords, []string{"max_stratum", "max_offset"}), (*decoder).ntp},
 		"mqtt":       {over("user", "password"), (*decoder).mqtt},
 		"script":     {[]string{"command", "weighted", "environment"}, (*decoder).scriptCheck},
 		"external":   {[]string{"command", "weighted", "environment"}, (*decoder).external},
 		"agent":      {over("send"), (*decoder).agent},
 		"file":       {[]string{"file"}, (*decoder).fileCheck},
+		"bfd":        {[]string{"session"}, (*decoder).session},
 	}
 	for name, well := range map[string]bool{"on": true, "off": false} {
 		kinds[name] = checkKind{nil, func(*decoder, *rawCheck, subject) checkers.Checker { return checkers.Fixed{Well: well} }}
@@ -74,7 +82,7 @@ var (
 )
 
 func (d *decoder) tcp(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.TCP{Target: d.target(raw, of.addr), Send: d.sent(raw), Expect: d.expect(raw)}
+	c := checkers.TCP{Target: d.target(raw, of), Send: d.sent(raw), Expect: d.expect(raw)}
 	c.TLS, _ = d.tls(raw, onOff...)
 	return c
 }
@@ -113,14 +121,14 @@ func (d *decoder) expect(raw *rawCheck) checkers.Expect {
 }
 
 func (d *decoder) grpc(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.GRPC{Target: d.target(raw, of.addr)}
+	c := checkers.GRPC{Target: d.target(raw, of)}
 	c.TLS, _ = d.tls(raw, onOff...)
 	d.text(raw.Service, "shop.v1.Orders", &c.Service)
 	return c
 }
 
 func (d *decoder) udp(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.UDP{Target: d.target(raw, of.addr), Send: d.sent(raw), Expect: d.expect(raw)}
+	c := checkers.UDP{Target: d.target(raw, of), Send: d.sent(raw), Expect: d.expect(raw)}
 	d.flag(raw.Reply, &c.Reply)
 	return c
 }
@@ -140,7 +148,7 @@ func (d *decoder) ping(raw *rawCheck, of subject) checkers.Checker {
 }
 
 func (d *decoder) dns(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.DNS{Target: d.target(raw, of.addr)}
+	c := checkers.DNS{Target: d.target(raw, of)}
 	c.TLS, _ = d.tls(raw, onOff...)
 	c.TCP = c.TLS != nil
 	d.overTCP(raw, c.TLS != nil, &c.TCP)
@@ -186,7 +194,7 @@ func (d *decoder) words(a *hcl.Attribute, example string) []string {
 }
 
 func (d *decoder) smtp(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.SMTP{Target: d.target(raw, of.addr)}
+	c := checkers.SMTP{Target: d.target(raw, of)}
 	c.TLS, c.Start = d.tls(raw, startTLS...)
 	d.text(raw.Helo, "lb1.example.net", &c.Helo)
 	d.tells(raw.Helo, checkers.SMTP{Target: anywhere, Helo: c.Helo}, `write helo = "lb1.example.net", for example`)
@@ -195,7 +203,7 @@ func (d *decoder) smtp(raw *rawCheck, of subject) checkers.Checker {
 
 func lineKind(p checkers.LineProtocol) func(*decoder, *rawCheck, subject) checkers.Checker {
 	return func(d *decoder, raw *rawCheck, of subject) checkers.Checker {
-		c := checkers.Lines{Target: d.target(raw, of.addr), Protocol: p, Login: d.login(raw)}
+		c := checkers.Lines{Target: d.target(raw, of), Protocol: p, Login: d.login(raw)}
 		c.TLS, c.Start = d.tls(raw, startTLS...)
 		return c
 	}
@@ -213,7 +221,7 @@ func (d *decoder) login(raw *rawCheck) checkers.Login {
 }
 
 func (d *decoder) ldap(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.LDAP{Target: d.target(raw, of.addr), Login: d.login(raw)}
+	c := checkers.LDAP{Target: d.target(raw, of), Login: d.login(raw)}
 	c.TLS, c.Start = d.tls(raw, startTLS...)
 	d.text(raw.Base, "dc=example,dc=net", &c.Base)
 	d.text(raw.Filter, "(objectClass=*)", &c.Filter)
@@ -227,7 +235,7 @@ func (d *decoder) ldap(raw *rawCheck, of subject) checkers.Checker {
 
 func sqlKind(dialect checkers.Dialect) func(*decoder, *rawCheck, subject) checkers.Checker {
 	return func(d *decoder, raw *rawCheck, of subject) checkers.Checker {
-		c := checkers.SQL{Target: d.target(raw, of.addr), Dialect: dialect, Login: d.login(raw)}
+		c := checkers.SQL{Target: d.target(raw, of), Dialect: dialect, Login: d.login(raw)}
 		c.TLS, _ = d.tls(raw, onOff...)
 		d.required(raw.User, raw.Place, fmt.Sprintf("check %q", raw.Kind), "user", `"probe"`)
 		d.text(raw.Database, "shop", &c.Database)
@@ -237,7 +245,7 @@ func sqlKind(dialect checkers.Dialect) func(*decoder, *rawCheck, subject) checke
 }
 
 func (d *decoder) redis(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.Redis{Target: d.target(raw, of.addr), Login: d.login(raw)}
+	c := checkers.Redis{Target: d.target(raw, of), Login: d.login(raw)}
 	c.TLS, _ = d.tls(raw, onOff...)
 	roles := []string{"master", "slave", "sentinel"}
 	choice(d, raw.Role, roles, roles, &c.Role)
@@ -245,7 +253,7 @@ func (d *decoder) redis(raw *rawCheck, of subject) checkers.Checker {
 }
 
 func (d *decoder) sip(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.SIP{Target: d.target(raw, of.addr)}
+	c := checkers.SIP{Target: d.target(raw, of)}
 	c.TLS, _ = d.tls(raw, onOff...)
 	c.TCP = c.TLS != nil
 	d.overTCP(raw, c.TLS != nil, &c.TCP)
@@ -257,7 +265,7 @@ func (d *decoder) sip(raw *rawCheck, of subject) checkers.Checker {
 }
 
 func (d *decoder) radius(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.RADIUS{Target: d.target(raw, of.addr), Login: d.login(raw)}
+	c := checkers.RADIUS{Target: d.target(raw, of), Login: d.login(raw)}
 	block := fmt.Sprintf("check %q", raw.Kind)
 	if d.required(raw.User, raw.Place, block, "user", `"probe"`) && d.required(raw.Secret, raw.Place, block, "secret", `"…"`) {
 		d.text(raw.Secret, "s3cret", &c.Secret)
@@ -267,7 +275,7 @@ func (d *decoder) radius(raw *rawCheck, of subject) checkers.Checker {
 }
 
 func (d *decoder) ntp(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.NTP{Target: d.target(raw, of.addr)}
+	c := checkers.NTP{Target: d.target(raw, of)}
 	d.number(raw.Stratum, 1, 15, "", &c.MaxStratum)
 	if raw.Offset != nil {
 		d.duration(raw.Offset, span{low: time.Millisecond, high: time.Hour}, &c.MaxOffset)
@@ -276,13 +284,13 @@ func (d *decoder) ntp(raw *rawCheck, of subject) checkers.Checker {
 }
 
 func (d *decoder) mqtt(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.MQTT{Target: d.target(raw, of.addr), Login: d.login(raw)}
+	c := checkers.MQTT{Target: d.target(raw, of), Login: d.login(raw)}
 	c.TLS, _ = d.tls(raw, onOff...)
 	return c
 }
 
 func (d *decoder) agent(raw *rawCheck, of subject) checkers.Checker {
-	c := checkers.Agent{Target: d.target(raw, of.addr), Base: of.weight}
+	c := checkers.Agent{Target: d.target(raw, of), Base: of.weight}
 	c.TLS, _ = d.tls(raw, onOff...)
 	d.bytes(raw.Send, `state\n`, &c.Send)
 	return c
@@ -294,4 +302,27 @@ func (d *decoder) fileCheck(raw *rawCheck, of subject) checkers.Checker {
 		d.tells(raw.File, c, `write file = "/run/weights/web1", for example`)
 	}
 	return c
+}
+
+// session is a check by a bfd_instance, which may stand anywhere in the files.
+func (d *decoder) session(raw *rawCheck, of subject) checkers.Checker {
+	name := ""
+	if d.required(raw.Session, raw.Place, `check "bfd"`, "session", `"web1"`) && d.text(raw.Session, "web1", &name) && of.addr.IsValid() {
+		d.sessions = append(d.sessions, element{text: name, at: raw.Session.Expr.Range()})
+	}
+	return checkers.Told{Source: kindBFD + "/" + name}
+}
+
+// sessionsExist marks the bfd_instances that checks go by as used, and reports checks without one.
+func (d *decoder) sessionsExist() {
+	if d.undecoded { // it may be in what could not be read
+		return
+	}
+	for _, s := range d.sessions {
+		if source := d.sources[kindBFD][s.text]; source != nil {
+			source.used = true
+			continue
+		}
+		d.problem(s.at, fmt.Sprintf("there is no bfd_instance %s", quote(s.text)), cmp.Or(suggest(s.text, maps.Keys(d.sources[kindBFD])), undefinedHint(kindBFD, s.text)))
+	}
 }

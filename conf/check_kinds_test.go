@@ -57,6 +57,7 @@ func TestEveryKindOfCheck(t *testing.T) {
 		"external":   checkers.Script{Command: []string{"true", "-v", "192.0.2.10", "80", "10.0.0.11", "80"}},
 		"agent":      checkers.Agent{Target: target("10.0.0.11:9999"), Send: "state\n", Base: 10},
 		"file":       checkers.File{Path: "/run/weights/web1"},
+		"bfd":        checkers.Told{Source: "bfd/web1"},
 		"on":         checkers.Fixed{Well: true},
 		"off":        checkers.Fixed{},
 	}

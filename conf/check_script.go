@@ -16,7 +16,8 @@ import (
 func (d *decoder) script(raw *rawCheck) checkers.Script {
 	c := checkers.Script{User: d.credential}
 	d.flag(raw.Weighted, &c.Weighted)
-	c.Command = d.command(raw.Command, raw.Place, "the "+raw.Kind+" check")
+	block := map[bool]string{false: " check", true: " load"}[raw.Load]
+	c.Command = d.command(raw.Command, raw.Place, "the "+raw.Kind+block)
 	c.Environment = d.texts(raw.Environment, `{ "PROBE" = "1" }`)
 	for name, value := range c.Environment {
 		d.tells(raw.Environment, checkers.Script{Command: []string{"true"}, Environment: map[string]string{name: value}}, `write environment = { "PROBE" = "1" }, for example`)

@@ -50,10 +50,12 @@ type Config struct {
 	Files     []string // that were read, sorted
 }
 
-// A Check is a health check of one real server.
+// A Check is a health check of one real server, or tells how much of the load it can take.
 type Check struct {
 	checkers.Config
 	Server ipvs.ServerID
+	Any    bool // the server is up when one of its checks is well; otherwise all must be
+	Load   bool // it says nothing of health: its weight counts, its silence does not
 }
 
 // Global is what the block of that name says.
@@ -132,7 +134,9 @@ type decoder struct {
 	serviceGroup map[string]*rawServiceGroup // by name
 	groupUsed    map[string]bool             // those that a virtual_server names
 	serviceNames []element                   // of the virtual_servers, in file order
+	sessions     []element                   // of BFD that checks go by
 	marks        []mark.Rule
+	ways         int // to real servers, that checks take
 	ftp          helped
 	crossings    []crossing
 }
@@ -146,6 +150,7 @@ func (d *decoder) config(vars map[string]string) *Config {
 	d.buildGlobal(raw.Global)
 	services, checks := d.services(raw.ServiceGroups)
 	d.trackSources(&raw)
+	d.sessionsExist()
 	d.announceGroups(raw.AnnounceGroups)
 	c := &Config{Global: d.global, Routers: d.routers(raw.Routers), Services: services, Checks: checks, Marks: d.marks}
 	c.Groups = d.syncGroups(raw.Groups, c.Routers)

@@ -122,7 +122,7 @@ func rawBlocks() map[string]any {
 		"router_advertisement": rawAdvertisement{}, "prefix": rawPrefix{},
 		"virtual_address": rawAddress{}, "unicast": rawUnicast{}, "authentication": rawAuthentication{}, "hmac": rawHMAC{}, "key": rawKey{}, "peer": rawPeer{}, "path": rawPath{}, "garp": rawAnnounce{}, "garp_group": rawPace{}, "vmac": rawVMAC{},
 		"virtual_server": rawService{}, "virtual_server_group": rawServiceGroup{}, "match": rawMatch{}, "persistence": rawPersistence{}, "real_server": rawServer{}, "sorry_server": rawSorry{}, "tunnel": rawTunnel{}, "slow_start": rawSlowStart{}, "flap_damping": rawFlap{},
-		"check": rawCheck{}, "bfd_instance": rawBFD{}, "ipvs": rawIPVS{}, "timeouts": rawTimeouts{}, "sync_daemon": rawSyncDaemon{},
+		"check": rawCheck{}, "load": rawLoad{}, "bfd_instance": rawBFD{}, "ipvs": rawIPVS{}, "timeouts": rawTimeouts{}, "sync_daemon": rawSyncDaemon{},
 		"interface": rawInterface{}, "track": rawTrack{}, trackerBlock: rawTracker{},
 		"track_script": rawTrackScript{}, "track_file": rawTrackFile{}, "track_process": rawTrackProcess{}, "track_route": rawTrackRoute{},
 		"route": rawRoute{}, "nexthop": rawHop{}, "encap": rawEncap{}, "rule": rawRule{},

@@ -246,6 +246,7 @@ func serviceWords() map[string]string {
 		"DNS_CHECK":               `write check "dns" { query = "www.example.net" }`,
 		"SMTP_CHECK":              `write check "smtp" { }`,
 		"FILE_CHECK":              `write check "file" { file = "/run/weights/web1" }`,
+		"BFD_CHECK":               `write check "bfd" { session = "web1" }`,
 		"HTTP_GET":                `write check "http" { path = "/" }`,
 		"SSL_GET":                 `write check "https" { path = "/" }`,
 		"MISC_CHECK":              `write check "script" { command = ["/path/to/script"] }`,

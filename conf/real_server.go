@@ -21,8 +21,10 @@ type rawServer struct {
 	Upper        *hcl.Attribute `hcl:"upper_threshold,optional"`
 	Lower        *hcl.Attribute `hcl:"lower_threshold,optional"`
 	OnFailure    *hcl.Attribute `hcl:"on_failure,optional"`
+	UpWhen       *hcl.Attribute `hcl:"up_when,optional"`
 	Tunnel       *rawTunnel     `hcl:"tunnel,block"`
 	Checks       []rawCheck     `hcl:"check,block"`
+	Loads        []rawLoad      `hcl:"load,block"`
 }
 
 // rawSorry is a sorry_server block.
@@ -46,7 +48,7 @@ func (d *decoder) servers(s *service) []Check {
 		raw := &s.raw.Servers[i]
 		dest, ok := d.realServer(s, raw)
 		if !ok {
-			d.checksOf(subject{service: s}, raw.Checks)
+			d.checksOf(subject{service: s}, raw.Checks, raw.Loads)
 			continue
 		}
 		if first, again := places[dest.Addr]; again {
@@ -60,10 +62,22 @@ func (d *decoder) servers(s *service) []Check {
 		if len(checks) == 0 {
 			checks = s.raw.Checks
 		}
-		out = append(out, d.checksOf(subject{s, dest.Addr, dest.Weight}, checks)...)
+		loads := raw.Loads
+		if len(loads) == 0 {
+			loads = s.raw.Loads
+		}
+		of := subject{service: s, addr: dest.Addr, weight: dest.Weight, dest: dest}
+		d.upWhen(s.raw.UpWhen, &of)
+		d.upWhen(raw.UpWhen, &of)
+		out = append(out, d.checksOf(of, checks, loads)...)
 	}
-	d.checksOf(subject{service: s}, s.raw.Checks) // finds mistakes in defaults that no server uses
+	d.checksOf(subject{service: s}, s.raw.Checks, s.raw.Loads) // finds mistakes in defaults that no server uses
 	return out
+}
+
+// upWhen reads how many of a server's checks must be well.
+func (d *decoder) upWhen(a *hcl.Attribute, of *subject) {
+	choice(d, a, []string{"all", "any"}, []bool{false, true}, &of.anyCheck)
 }
 
 // realServer reads one real server; ok is false when its address is no good.

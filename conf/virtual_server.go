@@ -33,6 +33,7 @@ type rawService struct {
 	Upper          *hcl.Attribute  `hcl:"upper_threshold,optional"`
 	Lower          *hcl.Attribute  `hcl:"lower_threshold,optional"`
 	OnFailure      *hcl.Attribute  `hcl:"on_failure,optional"`
+	UpWhen         *hcl.Attribute  `hcl:"up_when,optional"`
 	Quorum         *hcl.Attribute  `hcl:"quorum,optional"`
 	QuorumOf       *hcl.Attribute  `hcl:"quorum_of,optional"`
 	Hysteresis     *hcl.Attribute  `hcl:"hysteresis,optional"`
@@ -50,6 +51,7 @@ type rawService struct {
 	Tunnel         *rawTunnel      `hcl:"tunnel,block"`
 	Persistence    *rawPersistence `hcl:"persistence,block"`
 	Checks         []rawCheck      `hcl:"check,block"`
+	Loads          []rawLoad       `hcl:"load,block"`
 	Sorry          *rawSorry       `hcl:"sorry_server,block"`
 	Servers        []rawServer     `hcl:"real_server,block"`
 }
@@ -67,15 +69,16 @@ const (
 type service struct {
 	ipvs.VirtualServer
 	raw       *rawService
-	name      string         // `virtual_server "shop"`, as messages begin
-	keyed     bool           // placed is what the file says, and Key the first of it
-	placed    []placedKey    // what the service takes
-	blocks    []addressBlock // of addresses or a group
-	rules     []mark.Rule    // that mark the packets of match blocks, or of a group that is folded
-	mixed     bool           // some clients are of IPv4 and some of IPv6
-	manyPorts bool           // it has addresses with different ports
-	server    ipvs.Dest      // what a real server has that does not say otherwise
-	tunnel    ipvs.Tunnel    // of servers with forward = "tun" that have none of their own
+	name      string               // `virtual_server "shop"`, as messages begin
+	keyed     bool                 // placed is what the file says, and Key the first of it
+	placed    []placedKey          // what the service takes
+	blocks    []addressBlock       // of addresses or a group
+	rules     []mark.Rule          // that mark the packets of match blocks, or of a group that is folded
+	mixed     bool                 // some clients are of IPv4 and some of IPv6
+	manyPorts bool                 // it has addresses with different ports
+	server    ipvs.Dest            // what a real server has that does not say otherwise
+	tunnel    ipvs.Tunnel          // of servers with forward = "tun" that have none of their own
+	ways      []ipvs.VirtualServer // by which checks reach its servers as clients do
 }
 
 // services builds the virtual servers and the checks of their real servers, in file order.
@@ -101,7 +104,7 @@ func (d *decoder) services(groups []rawServiceGroup) ([]ipvs.VirtualServer, []Ch
 		d.helper(s)
 		d.snat(s)
 		d.refuses(s)
-		out = append(out, s.built())
+		out = append(append(out, s.built()), s.ways...)
 		for _, r := range s.rules {
 			r.Service = s.Name
 			d.marks = append(d.marks, r)

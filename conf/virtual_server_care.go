@@ -86,7 +86,7 @@ func measured(checks []Check) bool {
 		switch kind := c.Checker.(type) {
 		case checkers.Script:
 			return kind.Weighted
-		case checkers.Agent, checkers.File:
+		case checkers.Agent, checkers.File, checkers.Load:
 			return true
 		}
 		return false

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,8 @@ import (
 // A bfdRoute carries what BFD sessions find to the virtual routers that track them. It has a lock of its own, which is held for no
 // system call: a session that goes down while the router process works on a new configuration is not kept waiting.
 type bfdRoute struct {
+	board *board[vrrp.Verdict] // for directors, whose checks go by sessions; by name of the session
+
 	mu sync.Mutex
 	// guarded by mu:
 	verdicts  map[string]vrrp.Verdict // by source
@@ -36,9 +39,51 @@ func (b *bfdRoute) Report(name string, v bfd.Verdict) {
 		b.verdicts = make(map[string]vrrp.Verdict)
 	}
 	b.verdicts[source] = verdict
+	b.board.note(name, verdict)
 	for _, m := range b.listeners[source] {
 		m.Track(source, verdict)
 	}
+}
+
+// sessionNews tells checks of BFD sessions. One that begins is not up yet, which says nothing of the server for a while: it must not take
+// out what serves.
+type sessionNews struct {
+	tell func(session string, err error)
+
+	mu     sync.Mutex
+	latest map[string]error // guarded by mu; of each session
+}
+
+// sessionGrace is what a session that begins has until its server counts as down: it takes three packets, of which each side sends one a
+// second by default until it is up.
+const sessionGrace = 5 * time.Second
+
+func (n *sessionNews) hear(session string, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.latest == nil {
+		n.latest = make(map[string]error)
+	}
+	n.latest[session] = err
+	if err == nil || err.Error() != bfd.NotYetUp {
+		n.tell(session, err)
+		return
+	}
+	time.AfterFunc(sessionGrace, func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.latest[session] == err { // there was no other news
+			n.tell(session, err)
+		}
+	})
+}
+
+// sessionError is what a check says of a session with that verdict.
+func sessionError(v vrrp.Verdict) error {
+	if v.State == vrrp.Up {
+		return nil
+	}
+	return errors.New(v.Reason)
 }
 
 // Configure says who tracks what, and tells everyone the newest of it.

@@ -271,6 +271,8 @@ func (d *daemon) build(config *conf.Config) error {
 	d.marks = mark.NewTable(d.log)
 	d.route = newVerdictRoute(d.engine.SetHealth, d.log)
 	d.checks = checkers.NewSet(d.route.Report, d.log)
+	sessions := sessionNews{tell: func(session string, err error) { d.checks.Tell(bfdSource(session), err) }}
+	d.link.OnSession = sessions.hear
 	d.producers = newProducers(d.link.Track, d.log)
 	return nil
 }

@@ -181,7 +181,7 @@ func (r *router) apply(c *vrrp.Config) error {
 		m.config = c
 		return nil
 	}
-	m := vrrp.NewMember(c, r.host, r.log, r.roles.note)
+	m := vrrp.NewMember(c, r.host, r.log, r.noteRole)
 	r.tracked.tell(m, c)
 	r.keeper.recall(c.Name, m)
 	if r.heirs[c.Name] {

@@ -9,13 +9,14 @@ import (
 	"github.com/govrrpd/govrrpd/ipvs"
 )
 
-// A verdictRoute carries what the checks find to the IPVS engine: a server is up while all of its checks are.
+// A verdictRoute carries what the checks find to the IPVS engine: a server is up while all of its checks are, or one of them where that is
+// enough.
 type verdictRoute struct {
 	health func(ipvs.ServerID, ipvs.Verdict) // ipvs.Engine.SetHealth
 	log    *slog.Logger
 
 	mu       sync.Mutex
-	checks   map[string]ipvs.ServerID       // by the name of the check
+	checks   map[string]conf.Check          // by their names
 	verdicts map[string]checkers.Verdict    // the newest of each check that has one
 	byServer map[ipvs.ServerID][]string     // names of the checks of each server, in configured order
 	sent     map[ipvs.ServerID]ipvs.Verdict // what the engine was last told
@@ -29,10 +30,10 @@ func newVerdictRoute(health func(ipvs.ServerID, ipvs.Verdict), log *slog.Logger)
 func (r *verdictRoute) Configure(c *conf.Config) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.checks = make(map[string]ipvs.ServerID, len(c.Checks))
+	r.checks = make(map[string]conf.Check, len(c.Checks))
 	r.byServer = make(map[ipvs.ServerID][]string)
 	for _, check := range c.Checks {
-		r.checks[check.Name] = check.Server
+		r.checks[check.Name] = check
 		r.byServer[check.Server] = append(r.byServer[check.Server], check.Name)
 	}
 	for name := range r.verdicts {
@@ -57,7 +58,7 @@ func (r *verdictRoute) Configure(c *conf.Config) {
 func (r *verdictRoute) Report(name string, v checkers.Verdict) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	id, ok := r.checks[name]
+	check, ok := r.checks[name]
 	if !ok { // a probe that was in flight when its check was removed
 		return
 	}
@@ -66,7 +67,7 @@ func (r *verdictRoute) Report(name string, v checkers.Verdict) {
 	if v.Reason == "" {
 		reason = name + ": passed"
 	}
-	r.send(id, reason)
+	r.send(check.Server, reason)
 }
 
 // send tells the engine what the checks of a server add up to, if that changed, and logs one line.
@@ -80,8 +81,10 @@ func (r *verdictRoute) send(id ipvs.ServerID, reason string) {
 	r.health(id, next)
 	attrs := []any{"service", id.Service, "server", id.Addr, "reason", reason}
 	switch {
-	case last.Condition == next.Condition && next.Weight != nil:
+	case known && last.Condition == next.Condition && next.Weight != nil:
 		r.log.Info("real server changed weight", append(attrs, "weight", *next.Weight)...)
+	case known && last.Condition == next.Condition:
+		r.log.Info("real server changed weight", append(attrs, "weight", "as configured")...)
 	case next.Condition == ipvs.Down:
 		r.log.Warn("real server is down", attrs...)
 	case next.Condition == ipvs.Up && len(r.byServer[id]) > 0:
@@ -89,21 +92,57 @@ func (r *verdictRoute) send(id ipvs.ServerID, reason string) {
 	}
 }
 
-// sum adds up the verdicts of one server's checks. The first check that measures a weight decides it.
+// sum adds up the verdicts of one server's checks. The first that measures a weight decides it.
 func (r *verdictRoute) sum(id ipvs.ServerID) ipvs.Verdict {
-	total := ipvs.Verdict{Condition: ipvs.Up}
+	var weight *int
+	var c vote
 	for _, name := range r.byServer[id] {
 		v, known := r.verdicts[name]
-		switch {
-		case known && !v.Up:
-			return ipvs.Verdict{Condition: ipvs.Down}
-		case !known:
-			total.Condition = ipvs.Unknown
-		case total.Weight == nil:
-			total.Weight = v.Weight
+		if v.Up && weight == nil {
+			weight = v.Weight
 		}
+		c.add(r.checks[name], v, known)
+	}
+	total := ipvs.Verdict{Condition: c.condition(), Weight: weight}
+	if total.Condition == ipvs.Down {
+		total.Weight = nil
 	}
 	return total
+}
+
+// A vote is how the checks of a server voted. Those that tell of its load alone have no vote.
+type vote struct {
+	up, down, unknown int
+	any               bool // one that is up is enough
+}
+
+func (c *vote) add(check conf.Check, v checkers.Verdict, known bool) {
+	if check.Load {
+		return
+	}
+	c.any = check.Any
+	switch {
+	case !known:
+		c.unknown++
+	case v.Up:
+		c.up++
+	default:
+		c.down++
+	}
+}
+
+func (c *vote) condition() ipvs.Condition {
+	switch {
+	case c.any && c.up > 0:
+		return ipvs.Up
+	case !c.any && c.down > 0:
+		return ipvs.Down
+	case c.unknown > 0:
+		return ipvs.Unknown
+	case c.down > 0: // all of them
+		return ipvs.Down
+	}
+	return ipvs.Up
 }
 
 func sameVerdict(a, b ipvs.Verdict) bool {

@@ -124,3 +124,64 @@ func TestMeasuredWeightReachesTheEngine(t *testing.T) {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }
+
+func TestAnyCheckIsEnoughWhereThatIsConfigured(t *testing.T) {
+	route, engine, _ := newRouteForTest(t)
+	c := oneServer("a", "b")
+	for i := range c.Checks {
+		c.Checks[i].Any = true
+	}
+	route.Configure(c)
+	steps := []struct {
+		check   string
+		verdict checkers.Verdict
+		want    []ipvs.Verdict
+	}{
+		{"a", down("status 503"), nil}, // b is still unknown
+		{"b", up(), []ipvs.Verdict{{Condition: ipvs.Up}}},
+		{"b", down("status 503"), []ipvs.Verdict{{Condition: ipvs.Down}}},
+		{"a", up(), []ipvs.Verdict{{Condition: ipvs.Up}}},
+	}
+	engine.take()
+	for i, step := range steps {
+		route.Report(step.check, step.verdict)
+		if diff := cmp.Diff(step.want, engine.take()); diff != "" {
+			t.Errorf("step %d (-want +got):\n%s", i, diff)
+		}
+	}
+}
+
+// TestALoadHasNoVoteOnHealth: only its weight counts, and only while it has one.
+func TestALoadHasNoVoteOnHealth(t *testing.T) {
+	route, engine, _ := newRouteForTest(t)
+	c := oneServer("a", "load")
+	c.Checks[1].Load = true
+	route.Configure(c)
+	seven := 7
+	loaded := checkers.Verdict{Up: true, Weight: &seven}
+	steps := []struct {
+		check   string
+		verdict checkers.Verdict
+		want    []ipvs.Verdict
+	}{
+		{"a", up(), []ipvs.Verdict{{Condition: ipvs.Up}}},
+		{"load", loaded, []ipvs.Verdict{{Condition: ipvs.Up, Weight: &seven}}},
+		{"load", down("no answer within 2s"), []ipvs.Verdict{{Condition: ipvs.Up}}},
+		{"a", down("connection refused"), []ipvs.Verdict{{Condition: ipvs.Down}}},
+		{"load", loaded, nil},
+		{"a", up(), []ipvs.Verdict{{Condition: ipvs.Up, Weight: &seven}}},
+	}
+	engine.take()
+	for i, step := range steps {
+		route.Report(step.check, step.verdict)
+		if diff := cmp.Diff(step.want, engine.take()); diff != "" {
+			t.Errorf("step %d (-want +got):\n%s", i, diff)
+		}
+	}
+	alone := oneServer("load")
+	alone.Checks[0].Load = true
+	route.Configure(alone)
+	if diff := cmp.Diff([]ipvs.Verdict(nil), engine.take()); diff != "" {
+		t.Errorf("a server with a load and no check (-want +got):\n%s", diff)
+	}
+}

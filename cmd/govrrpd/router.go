@@ -45,7 +45,7 @@ type routerRequest struct {
 	ID       uint64           `json:"id,omitempty"` // of the request; 0 for none
 	Handover *handoverRequest `json:"handover,omitempty"`
 	Announce *announceRequest `json:"announce,omitempty"`
-	Roles    bool             `json:"roles,omitempty"` // from now on, tell of each change of role
+	Roles    bool             `json:"roles,omitempty"` // from now on, tell of each change of role, and of BFD sessions
 }
 
 // A routerReply answers one request.
@@ -59,6 +59,8 @@ type routerReply struct {
 
 	// Roles are those that changed. They come by themselves, in replies to nothing, after a request for them.
 	Roles map[string]vrrp.Role `json:"roles,omitempty"`
+	// Sessions are the verdicts of BFD that changed, by name; they come in the same way.
+	Sessions map[string]vrrp.Verdict `json:"sessions,omitempty"`
 }
 
 // A routerConfig is everything that the router is told.
@@ -139,7 +141,7 @@ type router struct {
 	bfd     *bfd.Engine     // told what is wanted while mu is held; reports to paths without it
 	paths   bfdRoute
 	birth   birth
-	roles   *roleBoard // told by the virtual routers, asked without mu
+	roles   *board[vrrp.Role] // told by the virtual routers, asked without mu
 }
 
 // routerLockPatience is how long a router waits for a predecessor that has closed its socket and is about to end. It is shorter
@@ -159,7 +161,7 @@ func runRouter(ctx context.Context, socket string, log *slog.Logger) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, members: make(map[string]*member), roles: newRoleBoard(), running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
+	r := &router{host: kernel.NewHost(log), log: log, stop: cancel, ctx: ctx, members: make(map[string]*member), roles: newBoard[vrrp.Role](), paths: bfdRoute{board: newBoard[vrrp.Verdict]()}, running: make(map[string]*runningGroup), tracked: make(trackedFacts)}
 	if r.birth, err = newBirth(); err != nil {
 		return err
 	}
@@ -236,6 +238,9 @@ func (r *router) converse(conn net.Conn) {
 		if asksForRoles(raw) {
 			answers.Go(func() {
 				r.roles.follow(ctx, func(news map[string]vrrp.Role) error { return out.write(0, routerReply{Roles: news}) })
+			})
+			answers.Go(func() {
+				r.paths.board.follow(ctx, func(news map[string]vrrp.Verdict) error { return out.write(0, routerReply{Sessions: news}) })
 			})
 		}
 		if request != 0 {

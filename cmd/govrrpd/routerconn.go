@@ -36,6 +36,8 @@ type routerConn struct {
 	last     uint64
 	waiting  map[uint64]chan<- routerReply // capacity 1; by number
 	onRoles  func(map[string]vrrp.Role)    // nil while nobody asked
+
+	onSessions func(map[string]vrrp.Verdict) // the same
 }
 
 func dialRouter(socket string) (*routerConn, error) {
@@ -89,16 +91,21 @@ func (c *routerConn) hand(reply routerReply) {
 		c.onRoles(reply.Roles)
 		return
 	}
+	if reply.Sessions != nil {
+		c.onSessions(reply.Sessions)
+		return
+	}
 	if waiter, ok := c.waiting[reply.ID]; ok {
 		delete(c.waiting, reply.ID)
 		waiter <- reply
 	}
 }
 
-// followRoles has the router tell f of all roles now, and of each change from now on. f must not wait for the router.
-func (c *routerConn) followRoles(f func(map[string]vrrp.Role)) error {
+// follow has the router tell of all roles, and verdicts of BFD sessions, now, and of each change from now on. Who is told must not wait for the
+// router.
+func (c *routerConn) follow(roles func(map[string]vrrp.Role), sessions func(map[string]vrrp.Verdict)) error {
 	c.mu.Lock()
-	c.onRoles = f
+	c.onRoles, c.onSessions = roles, sessions
 	c.mu.Unlock()
 	_, err := c.ask(routerRequest{Roles: true})
 	return err

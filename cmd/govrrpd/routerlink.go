@@ -25,6 +25,8 @@ type routerLink struct {
 
 	// OnRole, if set before Connect, is told whether a virtual router is master: of all at first, and of each change.
 	OnRole func(router string, master bool)
+	// OnSession is told the same way whether a BFD session is up, and if not, why. It is set where OnRole is.
+	OnSession func(session string, err error)
 
 	telling sync.Mutex // one configuration, or set of facts, is on its way at a time, so that the newest arrives last; taken before mu
 
@@ -246,22 +248,26 @@ func (l *routerLink) use(conn *routerConn) error {
 		return conn.stop()
 	}
 	err := l.tell(conn)
-	l.hearRoles(conn)
+	l.hearNews(conn)
 	return err
 }
 
-// hearRoles has the router behind conn tell of its roles. One that is older than this director cannot.
-func (l *routerLink) hearRoles(conn *routerConn) {
+// hearNews has the router behind conn tell of its roles and BFD sessions. One that is older than this director cannot.
+func (l *routerLink) hearNews(conn *routerConn) {
 	if l.OnRole == nil {
 		return
 	}
-	err := conn.followRoles(func(roles map[string]vrrp.Role) {
+	err := conn.follow(func(roles map[string]vrrp.Role) {
 		for name, role := range roles {
 			l.OnRole(name, role == vrrp.Master)
 		}
+	}, func(sessions map[string]vrrp.Verdict) {
+		for name, v := range sessions {
+			l.OnSession(name, sessionError(v))
+		}
 	})
 	if err != nil {
-		l.log.Warn("the router process does not tell of its roles, sync daemons cannot follow them", "error", err)
+		l.log.Warn("the router process does not tell of its roles and BFD sessions, sync daemons and checks cannot follow them", "error", err)
 	}
 }
 

@@ -111,7 +111,10 @@ virtual_server "shop" {
       send    = "state\n"
     }
     check "file" { file = "/run/weights/web1" }
+    check "bfd" { session = "web1" }
     check "on" {}
     check "off" {}
   }
 }
+
+bfd_instance "web1" { neighbor = "10.0.0.11" }

@@ -17,9 +17,9 @@ import (
 
 func TestRolesAreToldAsTheyChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newRoleBoard()
-		b.note(vrrp.Transition{Router: "web", To: vrrp.Master})
-		b.note(vrrp.Transition{Router: "mail", To: vrrp.Backup})
+		b := newBoard[vrrp.Role]()
+		b.note("web", vrrp.Master)
+		b.note("mail", vrrp.Backup)
 		ctx, cancel := context.WithCancel(t.Context())
 		told := make(chan map[string]vrrp.Role, 1)
 		done := make(chan struct{})
@@ -35,28 +35,28 @@ func TestRolesAreToldAsTheyChange(t *testing.T) {
 			synctest.Wait()
 		}
 		expect("all at first", map[string]vrrp.Role{"web": vrrp.Master, "mail": vrrp.Backup})
-		b.note(vrrp.Transition{Router: "web", To: vrrp.Fault})
+		b.note("web", vrrp.Fault)
 		expect("what changed", map[string]vrrp.Role{"web": vrrp.Fault})
 		told <- nil // the one who is told is busy
-		b.note(vrrp.Transition{Router: "web", To: vrrp.Backup})
+		b.note("web", vrrp.Backup)
 		synctest.Wait()
 		for _, role := range []vrrp.Role{vrrp.Master, vrrp.Backup, vrrp.Master} {
-			b.note(vrrp.Transition{Router: "mail", To: role})
+			b.note("mail", role)
 		}
 		<-told
 		expect("the first change", map[string]vrrp.Role{"web": vrrp.Backup})
 		expect("the newest of many", map[string]vrrp.Role{"mail": vrrp.Master})
 		cancel()
 		<-done
-		if b.note(vrrp.Transition{Router: "web", To: vrrp.Master}); len(b.pokes) != 0 {
+		if b.note("web", vrrp.Master); len(b.pokes) != 0 {
 			t.Error("somebody who has left is still poked")
 		}
 	})
 }
 
 func TestRolesEndWithWhoCannotBeTold(t *testing.T) {
-	b := newRoleBoard()
-	b.note(vrrp.Transition{Router: "web", To: vrrp.Master})
+	b := newBoard[vrrp.Role]()
+	b.note("web", vrrp.Master)
 	b.follow(t.Context(), func(map[string]vrrp.Role) error { return errors.New("gone") }) // returns
 	if len(b.pokes) != 0 {
 		t.Error("who cannot be told is still poked")
@@ -65,8 +65,8 @@ func TestRolesEndWithWhoCannotBeTold(t *testing.T) {
 
 // The router's end of the conversation and the director's: roles come by themselves, and do not get in the way of replies.
 func TestDirectorHearsOfRoles(t *testing.T) {
-	r := &router{ctx: t.Context(), roles: newRoleBoard(), log: slog.New(slog.DiscardHandler)}
-	r.roles.note(vrrp.Transition{Router: "web", To: vrrp.Backup})
+	r := &router{ctx: t.Context(), roles: newBoard[vrrp.Role](), paths: bfdRoute{board: newBoard[vrrp.Verdict]()}, log: slog.New(slog.DiscardHandler)}
+	r.noteRole(vrrp.Transition{Router: "web", To: vrrp.Backup})
 	socket := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -85,13 +85,13 @@ func TestDirectorHearsOfRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	heard := make(chan map[string]vrrp.Role, 4) // all that are noted below
-	if err := conn.followRoles(func(roles map[string]vrrp.Role) { heard <- roles }); err != nil {
+	if err := conn.follow(func(roles map[string]vrrp.Role) { heard <- roles }, nil); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(map[string]vrrp.Role{"web": vrrp.Backup}, <-heard); d != "" {
 		t.Errorf("at first (-want +got)\n%s", d)
 	}
-	r.roles.note(vrrp.Transition{Router: "web", To: vrrp.Master})
+	r.noteRole(vrrp.Transition{Router: "web", To: vrrp.Master})
 	if d := cmp.Diff(map[string]vrrp.Role{"web": vrrp.Master}, <-heard); d != "" {
 		t.Errorf("then (-want +got)\n%s", d)
 	}
